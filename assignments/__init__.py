@@ -1,0 +1,1 @@
+"""The assignments and the student command `tito`."""

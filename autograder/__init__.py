@@ -1,0 +1,1 @@
+"""The private autograder: from a commit to a report and a leaderboard."""

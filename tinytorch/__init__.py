@@ -1,0 +1,1 @@
+"""TinyTorch: a machine-learning framework in NumPy."""
