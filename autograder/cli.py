@@ -1,0 +1,153 @@
+"""The command `autograder`, for staff: parse, call, print. The work is in the other modules.
+
+Exit codes: 0 done, whatever the score; 2 the submission or the arguments are at fault;
+3 isolation is missing or the grader itself failed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from pathlib import Path
+
+import click
+
+from assignments.catalog import CatalogError
+from autograder.errors import AutograderError, GraderError
+
+
+class Commands(click.Group):
+    """A group whose commands end in one clear line, never in a traceback."""
+
+    def invoke(self, ctx: click.Context):
+        """Run the command; turn every failure into its line and its exit code."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except AutograderError as error:
+            _fail(str(error), error.exit_code)
+        except CatalogError as error:
+            _fail(str(error), 2)
+        except Exception as error:
+            if os.environ.get("AUTOGRADER_TRACEBACK"):
+                raise
+            kind = type(error).__name__
+            _fail(f"the grader failed: {kind}: {error} (AUTOGRADER_TRACEBACK=1 shows where)", 3)
+
+
+def _fail(line: str, code: int) -> None:
+    click.echo(f"autograder: {' '.join(line.split())}", err=True)
+    raise click.exceptions.Exit(code)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Grade what students build, in a sandbox, with hidden tests."""
+
+
+modules_option = click.option(
+    "--module", "modules", multiple=True, help="A module, as in 01; may be given again. All."
+)
+seed_option = click.option("--seed", type=click.IntRange(0), help="Repeat a grading exactly.")
+unsandboxed_option = click.option(
+    "--unsandboxed", is_flag=True, help="Go on without full isolation: practice, no grade."
+)
+
+
+@main.command()
+@click.argument("submission")
+@modules_option
+@click.option("--out", type=click.Path(path_type=Path), default=Path("report"), show_default=True)
+@seed_option
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
+@unsandboxed_option
+def grade(submission, modules, out, seed, form, unsandboxed):
+    """Grade SUBMISSION: a folder, a git repository (PATH or PATH@COMMIT), a .zip or .tar.gz.
+
+    Writes report.json (staff), student.json, public.json, student.md and results.json to OUT.
+    """
+    from autograder.single import grade_one
+    from autograder.table import print_report
+
+    seed = secrets.randbits(32) if seed is None else seed
+    report = grade_one(submission, modules, out, seed=seed, unsandboxed=unsandboxed)
+    if form == "json":
+        click.echo(json.dumps(report, indent=2))
+    else:
+        print_report(report, out)
+
+
+@main.command("class")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True)
+@click.option("--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, show_default=True)
+@modules_option
+@seed_option
+@unsandboxed_option
+def class_(folder, out, jobs, modules, seed, unsandboxed):
+    """Grade every repository below FOLDER; started again, it grades only what is missing."""
+    from autograder.cohort import grade_class
+
+    grade_class(folder, out, jobs=jobs, modules=modules, seed=seed, unsandboxed=unsandboxed)
+
+
+@main.command()
+@click.argument("ledger", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True)
+def leaderboard(ledger, out):
+    """Rank the reports in LEDGER and write leaderboard.json, leaderboard.csv and index.html."""
+    from autograder.leaderboard import publish
+
+    click.echo(publish(ledger, out))
+
+
+@main.command()
+def doctor():
+    """Say what isolation this machine can prove, which versions, what is missing."""
+    from autograder.doctor import examine
+
+    raise click.exceptions.Exit(0 if examine() else 3)
+
+
+@main.command()
+@click.argument("out", type=click.Path(path_type=Path))
+def template(out):
+    """Export the student repository to OUT: an allow-list of files, one commit, no history."""
+    from autograder.template import export
+
+    export(out)
+    click.echo(out)
+
+
+@main.command()
+@click.option("--check", is_flag=True, help="Write nothing; fail when a starter has drifted.")
+def starters(check):
+    """Generate the starters: the reference with the body of every listed function removed."""
+    from autograder import starters as generator
+
+    if not check:
+        for path in generator.write():
+            click.echo(path)
+        return
+    drifted = generator.check()
+    if drifted:
+        raise GraderError(f"{', '.join(map(str, drifted))} drifted: run `make starters`")
+
+
+@main.command()
+@modules_option
+def prove(modules):
+    """Prove that tests can fail: blank every function, run every mutant, grade nothing."""
+    from autograder.proofs import prove as prove_modules
+
+    failures = prove_modules(modules)
+    for failure in failures:
+        click.echo(failure, err=True)
+    if failures:
+        raise GraderError(f"{len(failures)} proofs failed")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""Decide whether a student's answer is the reference's: structure, dtype, shape and values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+
+class Disagreement(AssertionError):
+    """The answer is not the expected one; the message is for staff and for shown checks."""
+
+
+def plain(value: Any) -> Any:
+    """Return `value` as the wire knows it: tuples become lists, NumPy scalars 0-d arrays.
+
+    Example: (1, np.float32(2)) -> [1, array(2., dtype=float32)]
+    """
+    if isinstance(value, np.generic):
+        return np.asarray(value)
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    return value
+
+
+def require_finite(value: Any, at: str = "result") -> None:
+    """Refuse a NaN or an infinity anywhere in `value`."""
+    if isinstance(value, np.ndarray) and value.dtype.kind in "fc":
+        if not np.isfinite(value).all():
+            raise Disagreement(f"{at}: expected finite numbers, got {_brief(value)}")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise Disagreement(f"{at}: expected a finite number, got {value}")
+    else:
+        for where, item in _items(value, at):
+            require_finite(item, where)
+
+
+def require_same(got: Any, want: Any, *, rtol: float, atol: float, at: str = "result") -> None:
+    """Raise `Disagreement` unless `got` equals `want` within |got - want| <= atol + rtol·|want|."""
+    if type(got) is not type(want):
+        raise Disagreement(f"{at}: expected {_kind(want)}, got {_kind(got)}")
+    if isinstance(want, np.ndarray):
+        _require_same_array(got, want, rtol, atol, at)
+    elif isinstance(want, float):
+        if not np.isclose(got, want, rtol=rtol, atol=atol, equal_nan=True):
+            raise Disagreement(f"{at}: expected {want!r}, got {got!r}")
+    elif isinstance(want, (list, dict)):
+        _require_same_items(got, want, rtol, atol, at)
+    elif got != want:
+        raise Disagreement(f"{at}: expected {want!r}, got {_brief(got)}")
+
+
+def _require_same_array(got, want, rtol, atol, at):
+    if got.dtype != want.dtype:
+        raise Disagreement(f"{at}: expected dtype {want.dtype}, got {got.dtype}")
+    if got.shape != want.shape:
+        raise Disagreement(f"{at}: expected shape {want.shape}, got {got.shape}")
+    if want.dtype.kind not in "fc":
+        right = got == want
+    else:
+        right = np.isclose(got, want, rtol=rtol, atol=atol, equal_nan=True)
+    if not right.all():
+        first = tuple(int(i) for i in np.argwhere(~right)[0])
+        where = f"{at}[{', '.join(map(str, first))}]" if first else at
+        raise Disagreement(
+            f"{where}: expected {want[first]}, got {got[first]} "
+            f"({np.count_nonzero(~right)} of {right.size} values differ)"
+        )
+
+
+def _require_same_items(got, want, rtol, atol, at):
+    if isinstance(want, dict) and got.keys() != want.keys():
+        raise Disagreement(f"{at}: expected the keys {sorted(want)}, got {sorted(got)[:20]}")
+    if len(got) != len(want):
+        raise Disagreement(f"{at}: expected {len(want)} values, got {len(got)}")
+    for (where, one), (_, other) in zip(_items(got, at), _items(want, at), strict=True):
+        require_same(one, other, rtol=rtol, atol=atol, at=where)
+
+
+def _items(value: Any, at: str) -> Sequence[tuple[str, Any]]:
+    if isinstance(value, dict):
+        return [(f"{at}[{key!r}]", value[key]) for key in sorted(value)]
+    if isinstance(value, list):
+        return [(f"{at}[{i}]", item) for i, item in enumerate(value)]
+    return ()
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"an array of {value.dtype}, shape {value.shape}"
+    return f"{type(value).__name__} {_brief(value)}"
+
+
+def _brief(value: Any) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else text[:77] + "..."
