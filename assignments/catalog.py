@@ -238,7 +238,7 @@ def _read(file: Path, kinds: dict[str, type]) -> dict[str, Any]:
     try:
         table = tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        _refuse(file, "is missing", "restore it with `git checkout -- assignments`")
+        _refuse(file, "is missing", _RESTORE)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         _refuse(file, f"is not TOML: {error}", "mend that line")
     return _checked(table, kinds, file, "the file")
@@ -270,6 +270,7 @@ def _check_value(value: Any, key: str, kind: type, file: Path, what: str) -> Non
         _refuse(file, f"{what} has {key} = {value!r}", f"write it like {_EXAMPLE[kind]}")
 
 
+_RESTORE = "restore it with `git checkout -- assignments`, or write it"
 _EXAMPLE = {int: "10", str: '"some text"', list: '["one", "two"]'}
 
 

@@ -136,6 +136,7 @@ VARIANTS = {
 
 @pytest.fixture(params=VARIANTS)
 def variant(request):
+    """A way to write the same source."""
     return VARIANTS[request.param]
 
 
