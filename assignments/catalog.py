@@ -107,12 +107,22 @@ class Assignment:
         return tuple(name for task in self.tasks for name in task.functions)
 
     def task(self, name: str) -> Task:
-        """Return the task called `name`, or the one that holds the function `name`."""
-        for task in self.tasks:
-            if name in task.functions:
-                return task
-        known = ", ".join(task.id for task in self.tasks)
-        raise CatalogError(f"{self.id} has no task {name!r}; choose one of: {known}")
+        """Return the task that holds the function `name`; "matmul" is enough for Tensor.matmul."""
+        exact = [task for task in self.tasks if name in task.functions]
+        short = [t for t in self.tasks if any(f.endswith(f".{name}") for f in t.functions)]
+        found = exact or short
+        if len(found) == 1:
+            return found[0]
+        known = ", ".join(task.id for task in found or self.tasks)
+        raise CatalogError(f"{self.id} has no one task {name!r}; choose one of: {known}")
+
+    def tasks_like(self, part: str) -> tuple[Task, ...]:
+        """Return the tasks that have `part` in the name of one of their functions."""
+        return tuple(
+            task
+            for task in self.tasks
+            if any(part.lower() in function.lower() for function in task.functions)
+        )
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,126 @@
+"""What tito prints: the tasks of a module, its failing tests, the map of the course."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rich.console import Console, Group
+from rich.padding import Padding
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from assignments.catalog import Assignment, Course, Task
+from assignments.practice import Practice, TestResult
+
+SHOWN_LINES = 12  # of an error or of printed output: enough to see, short enough to read
+BAR_WIDTH = 20
+
+
+def outcome(practice: Practice) -> Group:
+    """Show what became of a module's tests: tasks in a table, what is wrong, what is next."""
+    if practice.problem:
+        head = Text(practice.assignment.id, "bold")
+        return Group(head, Text(practice.problem, "red"))
+    wrong = [test for test in practice.tests if not test.passed and test.unwritten is None]
+    return Group(_task_table(practice), *map(_failure, wrong), Text(), _next(practice))
+
+
+def _next(practice: Practice) -> str:
+    number = practice.assignment.id[:2]
+    for task in practice.assignment.tasks:
+        if not all(test.passed for test in practice.of(task)):
+            return f"Next: {task.id} (`tito hint {number} {task.id}` helps)."
+    return "All of these visible tests pass: `tito submit` hands your work in."
+
+
+def _task_table(practice: Practice) -> Table:
+    table = Table(title=practice.assignment.id, title_justify="left", box=None, pad_edge=False)
+    table.add_column("task", overflow="fold")
+    table.add_column("tests", justify="right", no_wrap=True)
+    table.add_column("", overflow="fold")
+    for task in practice.assignment.tasks:
+        tests = practice.of(task)
+        if tests:
+            passed = sum(test.passed for test in tests)
+            table.add_row(task.id, f"{passed}/{len(tests)}", _state(task, tests))
+    return table
+
+
+def _state(task: Task, tests: list[TestResult]) -> Text:
+    failing = [test for test in tests if not test.passed]
+    if not failing:
+        return Text("done", "green")
+    unwritten = {test.unwritten for test in failing}
+    if unwritten & set(task.functions):
+        return Text("not written yet", "dim")
+    if None not in unwritten:
+        return Text(f"needs {', '.join(sorted(unwritten))}", "dim")
+    return Text(f"{len(failing)} failing", "red")
+
+
+def _failure(test: TestResult) -> Group:
+    """One failing test: what it demands, the line that failed, what came instead."""
+    parts = [Text(), Text.assemble((test.task or "", "bold red"), f"  {test.name}")]
+    parts += [Padding(Text(test.message), (0, 0, 0, 2))] if test.message else []
+    lines = [f"> {test.source}"] if test.source else []
+    lines += [f"{test.where}: {line}" if not i else line for i, line in _clipped(test.error)]
+    parts += [Padding(Text("\n".join(lines), "red"), (0, 0, 0, 2))]
+    if test.output.strip():
+        printed = "\n".join(line for _, line in _clipped(test.output))
+        parts += [Padding(Text(f"your code printed:\n{printed}", "dim"), (0, 0, 0, 2))]
+    return Group(*parts)
+
+
+def _clipped(text: str) -> list[tuple[int, str]]:
+    lines = text.rstrip().splitlines()
+    more = len(lines) - SHOWN_LINES
+    return list(enumerate(lines[:SHOWN_LINES] + ([f"({more} more lines)"] if more > 0 else [])))
+
+
+def course_map(course: Course, progress: Mapping[str, Practice]) -> Table:
+    """All modules by tier, each with a bar; `progress` holds those that are started."""
+    table = Table(title=course.title, title_justify="left", box=None, pad_edge=False)
+    table.add_column("", no_wrap=True)
+    table.add_column("module", no_wrap=True)
+    table.add_column("progress", width=BAR_WIDTH)
+    table.add_column("tasks", justify="right", no_wrap=True)
+    table.add_column("", overflow="fold")
+    released = {assignment.id: assignment for assignment in course.assignments}
+    tier = None
+    for module in course.planned:
+        if module.tier != tier:
+            tier = module.tier
+            table.add_row("", Text(tier, "bold"))
+        name = f"{module.number:02d}", module.title
+        if module.id in released:
+            assignment = released[module.id]
+            table.add_row(*name, *_progress(assignment, progress.get(module.id)))
+        else:
+            table.add_row(*name, "", "", Text("not released yet", "dim"))
+    return table
+
+
+def _progress(
+    assignment: Assignment, practice: Practice | None
+) -> tuple[ProgressBar, str, Text | str]:
+    total = len(assignment.tasks)
+    if practice is None:
+        return _bar(0, total), f"0/{total}", f"tito start {assignment.id[:2]}"
+    done = practice.tasks_done
+    if practice.problem:
+        state = Text(practice.problem, "red")
+    elif done == total and practice.passed:
+        state = Text("done", "green")
+    else:
+        state = f"tito test {assignment.id[:2]}"
+    return _bar(done, total), f"{done}/{total}", state
+
+
+def _bar(done: int, total: int) -> ProgressBar:
+    return ProgressBar(total, done, width=BAR_WIDTH)
+
+
+def console(stderr: bool = False) -> Console:
+    """Return a console that marks nothing up by itself: what students print is no markup."""
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=False)
