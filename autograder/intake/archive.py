@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from autograder.errors import SubmissionError
 from autograder.intake.folder import READ
-from autograder.intake.tree import Tree, shown, shown_size
+from autograder.intake.tree import Tree, is_passed_over, shown, shown_size
 
 CHUNK = 16 << 10
 DIRECTORY_BYTES = 1 << 20  # a zip's table of a thousand names is a tenth of this
@@ -54,6 +54,8 @@ def _read_zip(stream: BinaryIO, tree: Tree) -> None:
 
 def _read_zip_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, tree: Tree) -> None:
     path = _inside(member.orig_filename, tree)  # `filename` is cut at a NUL
+    if path is None:
+        return
     tree.enter(path)
     kind = stat.S_IFMT(member.external_attr >> 16)
     if member.is_dir():
@@ -69,7 +71,8 @@ def _read_zip_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, tree: Tr
 
 def _read_tar(stream: BinaryIO, tree: Tree) -> None:
     with gzip.GzipFile(fileobj=stream) as unzipped:
-        bounded = Bounded(unzipped, tree, step=CHUNK, total=2 * tree.limits.total_bytes)
+        most = tree.limits.total_bytes + tree.limits.entries * CHUNK
+        bounded = Bounded(unzipped, tree, step=CHUNK, total=most)
         with tarfile.open(fileobj=bounded, mode="r:") as archive:
             for member in archive:
                 _read_tar_member(archive, member, tree)
@@ -77,6 +80,8 @@ def _read_tar(stream: BinaryIO, tree: Tree) -> None:
 
 def _read_tar_member(archive: tarfile.TarFile, member: tarfile.TarInfo, tree: Tree) -> None:
     path = _inside(member.name, tree)
+    if path is None:
+        return
     tree.enter(path)
     if member.isdir():
         return
@@ -89,13 +94,17 @@ def _read_tar_member(archive: tarfile.TarFile, member: tarfile.TarInfo, tree: Tr
         tree.keep(path, b"".join(chunks))
 
 
-def _inside(name: str, tree: Tree) -> str:
-    """Return `name` without `.` and doubled slashes; refuse one that could lead out."""
+def _inside(name: str, tree: Tree) -> str | None:
+    """Return `name` without `.` and doubled slashes, None where it is passed over.
+
+    A name that could lead out is refused.
+    """
     parts = name.split("/")
     foreign = "\\" in name or "\0" in name or re.match("[A-Za-z]:", name)
     if name.startswith("/") or ".." in parts or foreign:
         raise tree.excess("relative names inside the archive", shown(name), "pack it anew")
-    return "/".join(part for part in parts if part not in ("", "."))
+    parts = [part for part in parts if part not in ("", ".")]
+    return None if any(map(is_passed_over, parts[:-1])) or not parts else "/".join(parts)
 
 
 class Bounded:

@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 
-from autograder.intake.tree import Tree, refusal, shown, shown_size
+from autograder.intake.tree import Tree, is_passed_over, refusal, shown, shown_size
 
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY
-NOT_ENTERED = ("__pycache__",)  # nor hidden folders: caches and virtual environments
 
 
 def read_folder(path: str, tree: Tree) -> datetime:
@@ -28,7 +27,7 @@ def _walk(folder: int, prefix: str, tree: Tree) -> float:
             path = prefix + entry.name
             tree.enter(path)
             if entry.is_dir(follow_symlinks=False):
-                if not entry.name.startswith(".") and entry.name not in NOT_ENTERED:
+                if not is_passed_over(entry.name):
                     with open_folder(entry.name, folder) as inner:
                         changed = max(changed, _walk(inner, f"{path}/", tree))
             elif entry.is_file(follow_symlinks=False):

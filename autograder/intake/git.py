@@ -45,7 +45,7 @@ def read_commit(path: Path, revision: str, tree: Tree, home: Path) -> Commit:
 
 
 def _is_bare(path: Path) -> bool:
-    return (path / "objects").is_dir() and (path / "refs").is_dir() and (path / "HEAD").is_file()
+    return all(os.path.lexists(path / name) for name in ("HEAD", "objects", "refs"))
 
 
 def _is_id(revision: str) -> bool:

@@ -68,7 +68,7 @@ def _located(source: str) -> tuple[Path, str | None]:
         before, at, after = source.rpartition("@")
         path, revision = (Path(before), after) if at and before else (path, None)
     if os.path.islink(path) or not (os.path.isdir(path) or _is_archive(path)):
-        came = "another file" if os.path.isfile(path) else "no such path"
+        came = "another file" if os.path.lexists(path) else "no such path"
         raise refusal(
             shown(source),
             "a folder, a git repository (PATH or PATH@COMMIT), a .zip or a .tar.gz",
@@ -91,7 +91,7 @@ def _read(path: Path, revision: str | None, tree: Tree, home: Path) -> dict[str,
         )
     try:
         if repository:
-            commit = read_commit(path, revision or "HEAD", tree, home)
+            commit = read_commit(path, "HEAD" if revision is None else revision, tree, home)
             return {"submitted_at": commit.at, "commit": commit.id, "tree": commit.tree}
         read = read_archive if _is_archive(path) else read_folder
         return {"submitted_at": read(str(path), tree)}

@@ -11,6 +11,12 @@ from autograder.intake.limits import Limits
 # An archive often wraps the repository in one more folder, as in "alice-main/tinytorch/tensor.py".
 COURSE_FILE = re.compile(r"(?:(?P<wrapper>[^/]+)/)?(?P<path>tinytorch/[A-Za-z_][A-Za-z0-9_]*\.py)")
 NOTES = 20
+NOT_ENTERED = ("__pycache__", "__MACOSX")  # nor hidden folders: histories, environments, caches
+
+
+def is_passed_over(folder: str) -> bool:
+    """Tell whether the content of a folder of this name is neither counted nor read."""
+    return folder.startswith(".") or folder in NOT_ENTERED
 
 
 def refusal(what: str, expected: str, came: str, cure: str) -> SubmissionError:

@@ -1,0 +1,1 @@
+"""What students hand in, as fixtures: honest, wrong, partial and hostile."""
