@@ -1,0 +1,775 @@
+"""Tensor: an n-dimensional array that computes with NumPy and remembers what a gradient needs.
+
+One can make tensors (`Tensor`, `zeros`, `arange`, `randn`), compute with them (operators, `exp`,
+`sum`, `matmul`) and look at the same memory in other shapes (`reshape`, `transpose`, `x[1:]`).
+Names and results are PyTorch's; reductions say `axis` and `keepdims`, as NumPy and PyTorch both do.
+Every operation passes through `apply`: module 06 differentiates the recipes it leaves, 14 measures
+and 17 replaces what it runs.
+"""
+
+import math
+import operator
+import threading
+import weakref
+
+import numpy as np
+
+__all__ = (
+    "Tensor arange cat default_generator eye from_numpy full manual_seed maximum ones rand randn "
+    "split stack where zeros"
+).split()
+
+FLOAT32 = np.dtype(np.float32)
+PYTHON_DTYPES = {"f": FLOAT32, "i": np.dtype(np.int64), "b": np.dtype(np.bool_)}  # by NumPy's kind
+
+
+def as_array(data, dtype=None):
+    """Return nested Python numbers as an array: floats become float32, ints int64, bools bool.
+
+    A `dtype` overrides this. ValueError if rows differ in length, TypeError for what is no number.
+
+    >>> as_array([[1, 2], [3, 4.5]])
+    array([[1. , 2. ],
+           [3. , 4.5]], dtype=float32)
+    """
+    try:
+        array = np.array(data)
+    except ValueError:
+        raise ValueError(f"Tensor: expected rows of equal length, got {data!r:.60}") from None
+    if array.dtype.kind not in PYTHON_DTYPES:
+        raise TypeError(f"Tensor: expected numbers (ints up to 64 bits), got {data!r:.60}")
+    return array.astype(dtype or PYTHON_DTYPES[array.dtype.kind])
+
+
+def broadcast_shape(*shapes):
+    """Return the shape that arrays of these shapes have together (NumPy user guide, Broadcasting).
+
+    Shapes align at their last axis, a missing axis counts as 1, and on every axis the sizes are
+    equal or 1. ValueError names the two sizes that differ, and their axis counted from the end.
+
+    >>> broadcast_shape((4, 1), (3,))
+    (4, 3)
+    """
+    result = ()
+    for axis in range(-1, -1 - max(map(len, shapes)), -1):
+        sizes = {shape[axis] for shape in shapes if len(shape) >= -axis} - {1}
+        if len(sizes) > 1:
+            shown, differ = " and ".join(map(str, shapes)), " != ".join(map(str, sorted(sizes)))
+            raise ValueError(
+                f"{shown} do not broadcast: {differ} on axis {axis}, expected equal or 1"
+            )
+        result = (*(sizes or {1}), *result)
+    return result
+
+
+def matmul_loops(a, b):
+    """Return the matrix product of two arrays by three loops: 2·M·K·N operations.
+
+    (M, K) @ (K, N) -> (M, N), c[i, j] = Σₖ a[i, k] · b[k, j], in the dtype of `a`. Reads one
+    element at a time, no rows: what NumPy's matmul saves is seen only against this.
+
+    >>> matmul_loops(np.array([[1, 2], [3, 4]]), np.array([[10], [1]]))
+    array([[12],
+           [34]])
+    """
+    (rows, inner), columns = a.shape, b.shape[1]
+    c = np.zeros((rows, columns), dtype=a.dtype)
+    for i in range(rows):
+        for j in range(columns):
+            for k in range(inner):
+                c[i, j] += a[i, k] * b[k, j]
+    return c
+
+
+# Functions on arrays for `apply`, where NumPy has none that takes the arrays first.
+
+
+def reshape(x, shape):
+    """The array in another shape: a view if its strides allow, else a copy."""
+    return x.reshape(shape)
+
+
+def permute(x, axes):
+    """The array with its axes in another order: always a view."""
+    return x.transpose(axes)
+
+
+def gather(x, index):
+    """The elements at an index: a view for ints and slices, a copy for arrays of indices."""
+    return x[index]
+
+
+def concatenate(*arrays, axis):
+    """The arrays end to end."""
+    return np.concatenate(arrays, axis)
+
+
+def cast(x, dtype):
+    """The array in another dtype: a copy."""
+    return x.astype(dtype)
+
+
+class Recipe:
+    """How a tensor came about: `op(*inputs, **kwargs)`, at a moment of the clock of changes."""
+
+    __slots__ = ("op", "inputs", "kwargs", "moment")
+
+    def __init__(self, op, inputs, kwargs):
+        """Keep the inputs, tensors and constants alike, as they were given."""
+        self.op = op
+        self.inputs = inputs
+        self.kwargs = kwargs
+        self.moment = _clock
+
+
+class _Mode(threading.local):
+    recording = True
+    run = None
+
+
+_mode = _Mode()  # what `apply` does besides computing, for each thread its own
+_clock = 0  # counts changes in place
+_changed = {}  # id of an array that owns memory: the clock at its last change
+
+
+def apply(op, *inputs, **kwargs):
+    """Return `op`, a function on arrays, of tensors and constants as a Tensor.
+
+    If an input requires a gradient, so does a floating result, and keeps its Recipe.
+
+    >>> apply(np.add, from_numpy(np.array([1, 2])), 10)
+    Tensor([11, 12])
+    """
+    arrays, wanted = [], False
+    for x in inputs:
+        if isinstance(x, Tensor):
+            arrays.append(x.data)
+            wanted = wanted or x._requires_grad
+        else:
+            arrays.append(x)
+    try:
+        run = _mode.run
+        data = op(*arrays, **kwargs) if run is None else run(op, arrays, kwargs)
+    except ValueError as error:
+        raise _explained(error, op, arrays) from None
+    if type(data) is not np.ndarray:  # NumPy returns a scalar where no axis is left
+        data = np.asarray(data)
+    if data.dtype is not FLOAT32:
+        data = _settled(data, arrays, kwargs)
+    out = Tensor.__new__(Tensor)
+    out.data = data
+    out.grad = None
+    if wanted and _mode.recording and data.dtype.kind == "f":
+        out._requires_grad = True
+        out.recipe = Recipe(op, inputs, kwargs)
+    else:
+        out._requires_grad = False
+        out.recipe = None
+    return out
+
+
+def _settled(data, arrays, kwargs):
+    """`data` in PyTorch's dtype: where ints meet floats, NumPy answers float64 or float16."""
+    if data.dtype.kind != "f" or "dtype" in kwargs:
+        return data
+    floats = [a for a in arrays if type(a) is np.ndarray and a.dtype.kind == "f"]
+    floats = [a.dtype for a in floats if a.ndim] or [a.dtype for a in floats]  # 0-d widens nothing
+    return data.astype(np.result_type(*floats) if floats else FLOAT32, copy=False)
+
+
+def _explained(error, op, arrays):
+    """The error of an operation, in our words where shapes do not broadcast."""
+    batch = slice(-2 if op is np.matmul else None)
+    if "could not be broadcast" in str(error):
+        try:
+            broadcast_shape(*(np.shape(a)[batch] for a in arrays))
+        except ValueError as reason:
+            return ValueError(f"{op.__name__}: {reason}")
+    return error
+
+
+def set_recording(on):
+    """Switch recipes on or off in this thread; return how it was (for no_grad, module 06)."""
+    before, _mode.recording = _mode.recording, on
+    return before
+
+
+def set_runner(run):
+    """Let `run(op, arrays, kwargs)` compute in this thread, or None; return who did (14, 17)."""
+    before, _mode.run = _mode.run, run
+    return before
+
+
+def _owner(array):
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
+def note_change(tensor):
+    """Say that the tensor's memory was changed in place, as `x[0] = 1` does."""
+    global _clock
+    owner = _owner(tensor.data)
+    if id(owner) not in _changed:
+        weakref.finalize(owner, _changed.pop, id(owner))
+    _changed[id(owner)] = _clock = _clock + 1
+
+
+def changed_since(tensor, recipe):
+    """Was the tensor's memory changed in place, through whichever view, after the recipe?"""
+    return _changed.get(id(_owner(tensor.data)), 0) > recipe.moment
+
+
+def _numeric(dtype):
+    """The NumPy dtype, refused if tensors cannot hold it."""
+    dtype = np.dtype(dtype)
+    if dtype.kind not in "fiub":
+        raise TypeError(f"Tensor: expected a float, int or bool dtype, got {dtype}")
+    return dtype
+
+
+def _floating(name, x):
+    if x.dtype.kind != "f":
+        raise TypeError(
+            f"{name}: expected a floating tensor, got {x.dtype}: use astype(np.float32)"
+        )
+
+
+def _axes(name, axis, ndim):
+    """One axis or a tuple of them, counted from either end, as a tuple counted from the front."""
+    axes = axis if isinstance(axis, tuple | list) else (axis,)
+    for a in axes:
+        if not -ndim <= operator.index(a) < ndim:
+            raise IndexError(f"{name}: axis {a} is out of range, expected {-ndim} to {ndim - 1}")
+    return tuple(a % ndim for a in axes)
+
+
+def _sizes(sizes):
+    """The sizes of `f(2, 3)` and `f((2, 3))` alike."""
+    several = len(sizes) == 1 and isinstance(sizes[0], tuple | list)
+    return tuple(map(operator.index, sizes[0] if several else sizes))
+
+
+def _tensors(name, tensors):
+    """A list of at least one tensor, as a tuple."""
+    if not isinstance(tensors, tuple | list) or not all(isinstance(t, Tensor) for t in tensors):
+        raise TypeError(f"{name}: expected a list of tensors, got {tensors!r:.60}")
+    if not tensors:
+        raise ValueError(f"{name}: expected at least one tensor, got none")
+    return tuple(tensors)
+
+
+def _as_index(index):
+    index = index if isinstance(index, tuple) else (index,)
+    index = tuple(i.data if isinstance(i, Tensor) else i for i in index)
+    # NumPy makes a scalar, a copy, of x[0], but a view of x[0, ...]
+    return index if any(i is ... for i in index) else (*index, ...)
+
+
+def _binary(op):
+    return lambda self, other: apply(op, self, other)
+
+
+def _reflected(op):
+    return lambda self, other: apply(op, other, self)
+
+
+class Tensor:
+    """An array `data`, its gradient `grad`, and the `recipe` that made it if a gradient is wanted.
+
+    >>> Tensor([[1, 2], [3, 4]]) * 0.5
+    Tensor([[0.5, 1. ],
+            [1.5, 2. ]])
+    """
+
+    __slots__ = ("data", "grad", "recipe", "_requires_grad", "__weakref__")
+    __array_ufunc__ = None  # so that array + tensor comes to Tensor.__radd__
+
+    def __init__(self, data, dtype=None, requires_grad=False):
+        """Copy the data; NumPy's keeps its dtype, Python's gets that of `as_array`."""
+        if isinstance(data, Tensor):
+            raise TypeError("Tensor: expected numbers, got a Tensor: use clone() or detach()")
+        dtype = dtype and _numeric(dtype)
+        if isinstance(data, np.ndarray | np.generic):
+            self.data = np.array(data, dtype=dtype or _numeric(data.dtype), order="C")
+        else:
+            self.data = as_array(data, dtype)
+        self.grad = self.recipe = None
+        self.requires_grad = requires_grad
+
+    @property
+    def requires_grad(self):
+        """Is a gradient wanted? Only a floating tensor has one."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, wanted):
+        if wanted and self.dtype.kind != "f":
+            raise RuntimeError(f"requires_grad: expected a floating tensor, got {self.dtype}")
+        self._requires_grad = bool(wanted)
+
+    def backward(self, gradient=None, retain_graph=False):
+        """Compute the gradients of whatever this tensor was made from (module 06)."""
+        try:
+            from tinytorch.autograd import backward
+        except ModuleNotFoundError as error:
+            raise NotImplementedError("backward comes in module 06, autograd") from error
+        backward(self, gradient, retain_graph)
+
+    shape = property(lambda self: self.data.shape, doc="The sizes of the axes.")
+    ndim = property(lambda self: self.data.ndim, doc="The number of axes.")
+    size = property(lambda self: self.data.size, doc="The number of elements.")
+    dtype = property(lambda self: self.data.dtype, doc="The NumPy dtype of the elements.")
+    nbytes = property(lambda self: self.data.nbytes, doc="The bytes of the elements.")
+
+    __add__ = __radd__ = _binary(np.add)
+    __mul__ = __rmul__ = _binary(np.multiply)
+    __sub__, __rsub__ = _binary(np.subtract), _reflected(np.subtract)
+    __truediv__, __rtruediv__ = _binary(np.true_divide), _reflected(np.true_divide)
+    __pow__, __rpow__ = _binary(operator.pow), _reflected(operator.pow)  # np.power squares slowly
+    __eq__, __ne__ = _binary(np.equal), _binary(np.not_equal)
+    __lt__, __le__ = _binary(np.less), _binary(np.less_equal)
+    __gt__, __ge__ = _binary(np.greater), _binary(np.greater_equal)
+    __hash__ = object.__hash__
+
+    def __neg__(self):
+        return apply(np.negative, self)
+
+    def __abs__(self):
+        return self.abs()
+
+    def __matmul__(self, other):
+        return self.matmul(other)
+
+    def __rmatmul__(self, other):
+        return from_numpy(other).matmul(self)
+
+    def __getitem__(self, index):
+        return apply(gather, self, index=_as_index(index))
+
+    def __setitem__(self, index, value):
+        if _mode.recording and (self._requires_grad or getattr(value, "requires_grad", False)):
+            raise RuntimeError("x[i] = y: a change in place has no gradient: use where or detach()")
+        if not self.data.flags.writeable:
+            raise ValueError("x[i] = y: elements of x share memory: use clone() first")
+        self.data[_as_index(index)] = value.data if isinstance(value, Tensor) else value
+        note_change(self)
+
+    def __len__(self):
+        if not self.ndim:
+            raise TypeError("len: expected an axis, got a single number")
+        return self.shape[0]
+
+    def __iter__(self):
+        return (self[i] for i in range(len(self)))
+
+    def __bool__(self):
+        return bool(self.item())
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def __repr__(self):
+        text = np.array2string(self.data, separator=", ", prefix="Tensor(")
+        dtype = "" if self.dtype in PYTHON_DTYPES.values() else f", dtype={self.dtype}"
+        return f"Tensor({text}{dtype}{', requires_grad=True' * self.requires_grad})"
+
+    def item(self):
+        """Return the only element as a Python number."""
+        if self.size != 1:
+            raise ValueError(f"expected one element, got shape {self.shape}: index or reduce first")
+        return self.data.item()
+
+    def numpy(self):
+        """Return the array itself, memory shared."""
+        if self.requires_grad:
+            raise RuntimeError("numpy: the gradient would lose track: use detach().numpy()")
+        return self.data
+
+    def tolist(self):
+        """Return the elements as nested lists of Python numbers."""
+        return self.data.tolist()
+
+    def detach(self):
+        """Return a tensor on the same memory, without gradient or recipe."""
+        return from_numpy(self.data)
+
+    def clone(self):
+        """Return a copy through which gradients flow."""
+        return apply(np.copy, self)
+
+    def astype(self, dtype):
+        """Return a copy in another dtype."""
+        return apply(cast, self, dtype=_numeric(dtype))
+
+    def exp(self):
+        """Return e to the power of each element."""
+        return apply(np.exp, self)
+
+    def log(self):
+        """Return the natural logarithm of each element."""
+        return apply(np.log, self)
+
+    def sqrt(self):
+        """Return the square root of each element."""
+        return apply(np.sqrt, self)
+
+    def abs(self):
+        """Return each element without its sign."""
+        return apply(np.abs, self)
+
+    def clip(self, min=None, max=None):
+        """Return each element moved into [min, max]; None leaves a side open.
+
+        The upper bound wins where the two cross. ValueError without any bound.
+
+        >>> from_numpy(np.array([-2, 5, 9])).clip(0, 7)
+        Tensor([0, 5, 7])
+        """
+        if min is None and max is None:
+            raise ValueError("clip: expected min, max or both, got neither")
+        return apply(np.clip, self, min, max)
+
+    def sum(self, axis=None, keepdims=False):
+        """Return the sum of all elements, or along an axis or a tuple of axes.
+
+        (2, 3), axis=1 -> (2,), with keepdims (2, 1). Ints and bools add up to int64. IndexError for
+        an axis that is not there.
+
+        >>> from_numpy(np.array([[1, 2], [3, 4]])).sum(axis=0)
+        Tensor([4, 6])
+        """
+        axes = None if axis is None else _axes("sum", axis, self.ndim)
+        dtype = None if self.dtype.kind == "f" else np.int64
+        return apply(np.sum, self, axis=axes, dtype=dtype, keepdims=keepdims)
+
+    def mean(self, axis=None, keepdims=False):
+        """Return the mean, Σx / n, of all elements, or along an axis or a tuple of axes.
+
+        TypeError unless the tensor is floating: the mean of ints is no int.
+
+        >>> from_numpy(np.array([[1.0, 2.0], [3.0, 6.0]])).mean(axis=1).tolist()
+        [1.5, 4.5]
+        """
+        _floating("mean", self)
+        axes = None if axis is None else _axes("mean", axis, self.ndim)
+        return apply(np.mean, self, axis=axes, keepdims=keepdims)
+
+    def var(self, axis=None, correction=1, keepdims=False):
+        """Return the variance, Σ(x - mean)² / (n - correction), along the axes as in `mean`.
+
+        The correction 1, Bessel's, makes a sample's variance an estimate of its population's.
+        TypeError unless the tensor is floating.
+
+        >>> from_numpy(np.array([1.0, 2.0, 3.0])).var().item()
+        1.0
+        """
+        _floating("var", self)
+        axes = None if axis is None else _axes("var", axis, self.ndim)
+        return apply(np.var, self, axis=axes, ddof=correction, keepdims=keepdims)
+
+    def max(self, axis=None, keepdims=False):
+        """Return the largest of all elements, or along an axis or a tuple of axes, like `amax`.
+
+        >>> from_numpy(np.array([[1, 9], [3, 4]])).max(axis=1)
+        Tensor([9, 4])
+        """
+        axes = None if axis is None else _axes("max", axis, self.ndim)
+        return apply(np.max, self, axis=axes, keepdims=keepdims)
+
+    def min(self, axis=None, keepdims=False):
+        """Return the smallest of all elements, or along an axis or a tuple of axes, like `amin`.
+
+        >>> from_numpy(np.array([[1, 9], [3, 4]])).min()
+        Tensor(1)
+        """
+        axes = None if axis is None else _axes("min", axis, self.ndim)
+        return apply(np.min, self, axis=axes, keepdims=keepdims)
+
+    def argmax(self, axis=None, keepdims=False):
+        """Return the index, int64, of the largest element along an axis, the first of equals.
+
+        Without an axis, elements are counted row by row.
+
+        >>> from_numpy(np.array([[1, 2], [9, 4]])).argmax()
+        Tensor(2)
+        """
+        if axis is not None:
+            (axis,) = _axes("argmax", operator.index(axis), self.ndim)
+        return apply(np.argmax, self, axis=axis, keepdims=keepdims)
+
+    def reshape(self, *shape):
+        """Return the same elements, row by row, in another shape, a view if possible.
+
+        One size may be -1: what is left. ValueError shows both shapes if the number of elements
+        differs or more than one size is -1.
+
+        >>> from_numpy(np.arange(6)).reshape(2, -1)
+        Tensor([[0, 1, 2],
+                [3, 4, 5]])
+        """
+        shape = _sizes(shape)
+        known = math.prod(n for n in shape if n != -1)
+        if shape.count(-1) == 1 and known and self.size % known == 0:
+            shape = tuple(self.size // known if n == -1 else n for n in shape)
+        if -1 in shape or math.prod(shape) != self.size:
+            raise ValueError(
+                f"reshape: the {self.size} elements of {self.shape} do not fit {shape}"
+            )
+        return apply(reshape, self, shape=shape)
+
+    def view(self, *shape):
+        """Return `reshape` on the same memory, refused where that takes a copy."""
+        seen = self.reshape(*shape)
+        if seen.size and not np.may_share_memory(seen.data, self.data):
+            raise ValueError(f"view: {self.shape} to {seen.shape} takes a copy here: use reshape")
+        return seen
+
+    def flatten(self, start_dim=0, end_dim=-1):
+        """Return a tensor in which the axes from start_dim to end_dim, included, are one."""
+        shape = self.shape or (1,)
+        start, end = _axes("flatten", (start_dim, end_dim), len(shape))
+        if start > end:
+            raise ValueError(f"flatten: expected start_dim <= end_dim, got {start_dim}, {end_dim}")
+        return self.reshape(*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :])
+
+    def transpose(self, dim0, dim1):
+        """Return a view with two axes swapped.
+
+        (A, B, C).transpose(0, 2) -> (C, B, A). IndexError for an axis that is not there.
+
+        >>> from_numpy(np.array([[1, 2], [3, 4]])).transpose(0, 1)
+        Tensor([[1, 3],
+                [2, 4]])
+        """
+        a, b = _axes("transpose", (dim0, dim1), self.ndim)
+        axes = list(range(self.ndim))
+        axes[a], axes[b] = b, a
+        return apply(permute, self, axes=tuple(axes))
+
+    def permute(self, *dims):
+        """Return a view whose axis i is this tensor's axis dims[i].
+
+        (A, B, C).permute(2, 0, 1) -> (C, A, B). ValueError unless dims has every axis once.
+
+        >>> zeros(2, 3, 4).permute(2, 0, 1).shape
+        (4, 2, 3)
+        """
+        axes = _axes("permute", _sizes(dims), self.ndim)
+        if sorted(axes) != list(range(self.ndim)):
+            raise ValueError(f"permute: expected each axis of {self.shape} once, got {dims}")
+        return apply(permute, self, axes=axes)
+
+    @property
+    def T(self):
+        """The matrix with rows and columns swapped, a view."""
+        if self.ndim != 2:
+            raise ValueError(f"T: expected a matrix, got shape {self.shape}: use transpose")
+        return apply(permute, self, axes=(1, 0))
+
+    def squeeze(self, dim=None):
+        """Return a view without the axes of size 1, or without axis `dim` if it is one of them.
+
+        >>> zeros(1, 3, 1).squeeze(0).shape
+        (3, 1)
+        """
+        dims = range(self.ndim) if dim is None else _axes("squeeze", dim, self.ndim)
+        shape = tuple(n for i, n in enumerate(self.shape) if n != 1 or i not in dims)
+        return apply(reshape, self, shape=shape)
+
+    def unsqueeze(self, dim):
+        """Return a view with a new axis of size 1, which will be axis `dim`.
+
+        (2, 3), dim=1 -> (2, 1, 3), dim=-1 -> (2, 3, 1). IndexError beyond that.
+
+        >>> zeros(2, 3).unsqueeze(-1).shape
+        (2, 3, 1)
+        """
+        (dim,) = _axes("unsqueeze", dim, self.ndim + 1)
+        return apply(reshape, self, shape=(*self.shape[:dim], 1, *self.shape[dim:]))
+
+    def expand(self, *sizes):
+        """Return a read-only view that repeats axes of size 1 without copying; -1 keeps a size.
+
+        (3, 1) -> (3, 4); new axes come first: (3,) -> (2, 3). ValueError shows both shapes if
+        another size would change or an axis is missing.
+
+        >>> from_numpy(np.array([[1], [2]])).expand(-1, 3)
+        Tensor([[1, 1, 1],
+                [2, 2, 2]])
+        """
+        sizes = _sizes(sizes)
+        old = (1,) * (len(sizes) - self.ndim) + self.shape
+        new = tuple(o if n == -1 else n for o, n in zip(old, sizes, strict=False))
+        if len(new) < len(old) or any(o not in (1, n) for o, n in zip(old, new, strict=True)):
+            raise ValueError(f"expand: only sizes of 1 grow, {self.shape} cannot become {sizes}")
+        return apply(np.broadcast_to, self, shape=new)
+
+    def matmul(self, other):
+        """Return the matrix product with a tensor or array: `matmul_loops`, handed to np.matmul.
+
+        (..., M, K) @ (..., K, N) -> (..., M, N), batch axes broadcast. A vector (K,) is a row on the
+        left, a column on the right, and that axis is dropped again. ValueError shows both shapes if
+        the inner sizes differ or a side has no axis; TypeError if the dtypes differ.
+
+        >>> from_numpy(np.array([[1, 2], [3, 4]])) @ np.array([10, 1])
+        Tensor([12, 34])
+        """
+        other = other if isinstance(other, Tensor) else from_numpy(other)
+        a, b = self.shape, other.shape
+        if not a or not b:
+            raise ValueError(f"matmul: expected at least one axis on each side, got {a} @ {b}")
+        inner = b[-2] if len(b) > 1 else b[0]
+        if a[-1] != inner:
+            raise ValueError(f"matmul: inner sizes differ, {a} @ {b}: {a[-1]} != {inner}")
+        if self.dtype != other.dtype:
+            raise TypeError(f"matmul: dtypes differ, {self.dtype} @ {other.dtype}: use astype")
+        return apply(np.matmul, self, other)
+
+
+def maximum(a, b):
+    """Return the larger of two tensors or numbers, element by element; nan if either is nan.
+
+    >>> maximum(from_numpy(np.array([-1, 5])), 0)
+    Tensor([0, 5])
+    """
+    return apply(np.maximum, a, b)
+
+
+def where(condition, a, b):
+    """Return elements of `a` where the condition holds and of `b` elsewhere; all three broadcast.
+
+    TypeError unless the condition is bool.
+
+    >>> where(from_numpy(np.array([True, False])), 1, 2)
+    Tensor([1, 2])
+    """
+    dtype = getattr(condition, "dtype", type(condition))
+    if np.dtype(dtype) != bool:
+        raise TypeError(
+            f"where: expected a bool condition, got {dtype}: compare first, as in x > 0"
+        )
+    return apply(np.where, condition, a, b)
+
+
+def cat(tensors, dim=0):
+    """Return a list of tensors end to end along an axis; on the others their sizes agree.
+
+    (2, 3) and (4, 3) -> (6, 3). ValueError shows the two shapes that do not fit.
+
+    >>> cat([from_numpy(np.array([1, 2])), from_numpy(np.array([3]))])
+    Tensor([1, 2, 3])
+    """
+    tensors = _tensors("cat", tensors)
+    first = tensors[0].shape
+    (dim,) = _axes("cat", dim, len(first))
+    for shape in (t.shape for t in tensors):
+        if shape[:dim] + shape[dim + 1 :] != first[:dim] + first[dim + 1 :]:
+            raise ValueError(f"cat: {first} and {shape} differ on another axis than {dim}")
+    return apply(concatenate, *tensors, axis=dim)
+
+
+def stack(tensors, dim=0):
+    """Return a list of tensors of one shape side by side along a new axis.
+
+    Three of (2, 4), dim=1 -> (2, 3, 4). ValueError shows the two shapes that differ.
+
+    >>> stack([from_numpy(np.array([1, 2])), from_numpy(np.array([3, 4]))], dim=1)
+    Tensor([[1, 3],
+            [2, 4]])
+    """
+    tensors = _tensors("stack", tensors)
+    first = tensors[0].shape
+    (dim,) = _axes("stack", dim, len(first) + 1)
+    for shape in (t.shape for t in tensors):
+        if shape != first:
+            raise ValueError(f"stack: expected equal shapes, got {first} and {shape}")
+    slices = [apply(reshape, t, shape=(*first[:dim], 1, *first[dim:])) for t in tensors]
+    return apply(concatenate, *slices, axis=dim)
+
+
+def split(tensor, split_size_or_sections, dim=0):
+    """Return views of a tensor in a tuple: chunks of one size, the last shorter, or sizes listed.
+
+    (5, 2), 2 -> (2, 2), (2, 2), (1, 2). ValueError unless one size is positive, or those listed add
+    up to the axis.
+
+    >>> split(from_numpy(np.arange(5)), [2, 3])
+    (Tensor([0, 1]), Tensor([2, 3, 4]))
+    """
+    (dim,) = _axes("split", dim, tensor.ndim)
+    n, sizes = tensor.shape[dim], split_size_or_sections
+    if isinstance(sizes, int) and sizes > 0:
+        sizes = [min(sizes, n - start) for start in range(0, n, sizes)]
+    if isinstance(sizes, int) or sum(sizes) != n or min(sizes, default=0) < 0:
+        raise ValueError(f"split: expected a size > 0, or sizes that add up to {n}, got {sizes}")
+    ends = np.cumsum(sizes, dtype=int).tolist()
+    parts = [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
+    return tuple(tensor[(slice(None),) * dim + (part,)] for part in parts)
+
+
+def from_numpy(array, requires_grad=False):
+    """Return a tensor on the array's own memory."""
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"from_numpy: expected an array, got {type(array).__name__}: use Tensor")
+    _numeric(array.dtype)
+    tensor = Tensor.__new__(Tensor)
+    tensor.data = array
+    tensor.grad = tensor.recipe = None
+    tensor.requires_grad = requires_grad
+    return tensor
+
+
+def zeros(*shape, dtype=FLOAT32, requires_grad=False):
+    """Return a tensor of zeros: `zeros(2, 3)`."""
+    return from_numpy(np.zeros(_sizes(shape), _numeric(dtype)), requires_grad)
+
+
+def ones(*shape, dtype=FLOAT32, requires_grad=False):
+    """Return a tensor of ones: `ones(2, 3)`."""
+    return from_numpy(np.ones(_sizes(shape), _numeric(dtype)), requires_grad)
+
+
+def full(shape, fill_value, dtype=None, requires_grad=False):
+    """Return a tensor in which every element is the value."""
+    array = np.full(shape, fill_value, dtype or PYTHON_DTYPES[np.asarray(fill_value).dtype.kind])
+    return from_numpy(array, requires_grad)
+
+
+def arange(start, end=None, step=1, dtype=None, requires_grad=False):
+    """Return start, start + step, … below end; `arange(3)` is 0, 1, 2."""
+    start, end = (0, start) if end is None else (start, end)
+    if step == 0 or (end - start) * step < 0:
+        raise ValueError(f"arange: steps of {step} do not lead from {start} to {end}")
+    array = np.arange(start, end, step)
+    return from_numpy(array.astype(dtype or PYTHON_DTYPES[array.dtype.kind]), requires_grad)
+
+
+def eye(n, m=None, dtype=FLOAT32, requires_grad=False):
+    """Return the n x n (or n x m) matrix with ones on its diagonal."""
+    return from_numpy(np.eye(n, m, dtype=_numeric(dtype)), requires_grad)
+
+
+_generator = None  # made when first needed: importing numpy.random takes time
+
+
+def manual_seed(seed):
+    """Start the random numbers of the whole framework anew; return their generator."""
+    global _generator
+    _generator = np.random.default_rng(seed)
+    return _generator
+
+
+def default_generator():
+    """Return the NumPy generator from which the whole framework draws."""
+    return manual_seed(None) if _generator is None else _generator
+
+
+def rand(*shape, requires_grad=False):
+    """Return random numbers, uniform in [0, 1)."""
+    return from_numpy(default_generator().random(_sizes(shape), FLOAT32), requires_grad)
+
+
+def randn(*shape, requires_grad=False):
+    """Return random numbers, normal with mean 0 and variance 1."""
+    return from_numpy(default_generator().standard_normal(_sizes(shape), FLOAT32), requires_grad)
