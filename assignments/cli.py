@@ -47,7 +47,10 @@ module_argument = click.argument("module")
 @main.command()
 @module_argument
 def start(module: str) -> None:
-    """Copy the starter of MODULE (as in 01) into your package; never over your work."""
+    """Begin MODULE (as in 01): copy its starter.
+
+    It goes to tinytorch/, but never over a file that is there.
+    """
     repository = _here()
     assignment = repository.course.assignment(module)
     repository.start(assignment)
@@ -62,13 +65,17 @@ def start(module: str) -> None:
 @click.argument("module", required=False)
 @click.option("-k", "task", help="Only tasks with this in their name, as in matmul.")
 def test(module: str | None, task: str | None) -> None:
-    """Run the visible tests of MODULE, or of all that you have started."""
+    """Run visible tests: of MODULE, or of all that you have started.
+
+    Exit code 0 when all of them pass, 1 when some fail.
+    """
     repository = _here()
     assignments = [repository.course.assignment(module)] if module else repository.started()
     for assignment in assignments:
         repository.require_started(assignment)
     if not assignments:
-        raise TitoError("nothing is started yet; begin with `tito start 01`")
+        click.echo("Nothing is started yet: begin with `tito start 01`.")
+        return
     practices = _practise(repository, _chosen(assignments, task))
     for practice in practices:
         display.console().print(display.outcome(practice))
@@ -77,7 +84,10 @@ def test(module: str | None, task: str | None) -> None:
 
 @main.command()
 def status() -> None:
-    """Show the twenty modules and how far you are, by running your visible tests now."""
+    """Show how far you are in the course.
+
+    Runs the visible tests of what you have started: there is no other record of progress.
+    """
     repository = _here()
     practices = _practise(repository, {one: () for one in repository.started()})
     progress = {practice.assignment.id: practice for practice in practices}
@@ -88,7 +98,10 @@ def status() -> None:
 @module_argument
 @click.argument("function", required=False)
 def hint(module: str, function: str | None) -> None:
-    """Give a hint for FUNCTION of MODULE; without FUNCTION, list the tasks."""
+    """Give a hint for FUNCTION of MODULE.
+
+    Without FUNCTION, list the tasks of MODULE.
+    """
     assignment = _here().course.assignment(module)
     if function is None:
         for task in assignment.tasks:
@@ -102,7 +115,10 @@ def hint(module: str, function: str | None) -> None:
 @click.argument("function", required=False)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def reset(module: str, function: str | None, yes: bool) -> None:
-    """Put the starter of MODULE back, or only FUNCTION of it; a backup is kept."""
+    """Put a starter back: all of MODULE, or FUNCTION.
+
+    Asks first, and keeps your version under .tito/backups/.
+    """
     repository = _here()
     assignment = repository.course.assignment(module)
     path = repository.file(assignment)
@@ -122,7 +138,10 @@ def reset(module: str, function: str | None, yes: bool) -> None:
 @main.command()
 @click.argument("number", type=int)
 def milestone(number: int) -> None:
-    """Run milestone NUMBER on your own framework, or say what it still needs."""
+    """Run milestone NUMBER on your framework.
+
+    Or say which modules it still needs.
+    """
     repository = _here()
     known = repository.course.milestones
     if not 1 <= number <= len(known):
@@ -140,7 +159,7 @@ def milestone(number: int) -> None:
 
 @main.command()
 def submit() -> None:
-    """Commit your tinytorch/ and push it, to be graded."""
+    """Hand in: commit tinytorch/ and push it."""
     for line in hand_in(_here().root):
         click.echo(line)
 

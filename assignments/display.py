@@ -27,10 +27,12 @@ def outcome(practice: Practice) -> Group:
 
 
 def _next(practice: Practice) -> str:
-    number = practice.assignment.id[:2]
     for task in practice.assignment.tasks:
-        if not all(test.passed for test in practice.of(task)):
-            return f"Next: {task.id} (`tito hint {number} {task.id}` helps)."
+        for test in practice.of(task):
+            if not test.passed:
+                here = f"{practice.assignment.id}: {task.id}"
+                module, _, function = (test.unwritten or here).partition(": ")
+                return f"Next: {function} (`tito hint {module[:2]} {function}` helps)."
     return "All of these visible tests pass: `tito submit` hands your work in."
 
 
@@ -43,19 +45,21 @@ def _task_table(practice: Practice) -> Table:
         tests = practice.of(task)
         if tests:
             passed = sum(test.passed for test in tests)
-            table.add_row(task.id, f"{passed}/{len(tests)}", _state(task, tests))
+            state = _state(practice.assignment, task, tests)
+            table.add_row(task.id, f"{passed}/{len(tests)}", state)
     return table
 
 
-def _state(task: Task, tests: list[TestResult]) -> Text:
+def _state(assignment: Assignment, task: Task, tests: list[TestResult]) -> Text:
     failing = [test for test in tests if not test.passed]
     if not failing:
         return Text("done", "green")
     unwritten = {test.unwritten for test in failing}
-    if unwritten & set(task.functions):
+    if unwritten & {f"{assignment.id}: {function}" for function in task.functions}:
         return Text("not written yet", "dim")
     if None not in unwritten:
-        return Text(f"needs {', '.join(sorted(unwritten))}", "dim")
+        needed = ", ".join(sorted(unwritten)).replace(f"{assignment.id}: ", "")
+        return Text(f"needs {needed}", "dim")
     return Text(f"{len(failing)} failing", "red")
 
 

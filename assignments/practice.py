@@ -41,8 +41,8 @@ class TestResult:
 
     @property
     def unwritten(self) -> str | None:
-        """The function, still blank in the starter, that the test came upon."""
-        match = re.match(r"NotImplementedError: \d\d_\w+: (\S+)$", self.error)
+        """The function that the test found blank as in the starter: "01_tensor: Tensor.matmul"."""
+        match = re.match(r"NotImplementedError: (\d\d_\w+: \S+)$", self.error)
         return match[1] if match else None
 
 
@@ -127,10 +127,10 @@ def _too_long(assignment: Assignment, limit_s: float) -> str:
 def _no_report(root: Path, assignment: Assignment, code: int, printed: str) -> str:
     """Say why pytest ended without a report: a test took too long, or something crashed."""
     if "Timeout (" in printed:
-        where = _deepest(root, printed)
+        test = re.search(r" in (test_\w+)$", printed, re.MULTILINE)
         return (
-            f"{where or assignment.source}: a test took longer than {TEST_LIMIT_S} s and was "
-            "stopped here; is this loop endless?"
+            f"{_deepest(root, printed) or assignment.source}: {test[1] if test else 'a test'} took "
+            f"longer than {TEST_LIMIT_S} s and was stopped here; is a loop endless?"
         )
     if "No module named pytest" in printed:
         return "pytest is not installed: run `pip install -e .` in your repository"
