@@ -1,0 +1,207 @@
+"""The fork server: a small trusted process that has imported NumPy and forks workers.
+
+It runs no student code and holds no secret: a branch of it has imported the reference's lower
+modules, which the worker may use anyway, and nothing else of the course. It obeys one connection:
+
+    {"op": "spawn"} + 3 descriptors     fork a worker; the worker answers by itself
+    {"op": "end"}                       kill it and all its descendants -> what it used
+    {"op": "branch"} + 2 descriptors    fork a server that imports the modules in a file
+
+and it ends, with all that it started, when the connection or the process behind it ends.
+"""
+
+if __name__ == "__main__":  # run as a script: this folder must not stand for a package
+    import sys
+
+    sys.path.pop(0)
+    sys.path += sys.argv[2:]
+
+import base64
+import contextlib
+import gc
+import importlib
+import json
+import os
+import resource
+import select
+import signal
+import socket
+import sys
+from typing import Any
+
+PRELOADED = """
+    numpy numpy.linalg numpy.random numpy.fft numpy.polynomial numpy.testing numpy.ma
+    numpy.lib.stride_tricks numpy.lib.format numpy.lib.scimath numpy.lib.recfunctions
+    numpy.exceptions numpy.typing numpy.ctypeslib numpy.strings numpy.rec numpy.char numpy.dtypes
+    abc array ast atexit base64 bisect bz2 cProfile calendar cmath codecs collections.abc
+    concurrent.futures.thread contextlib contextvars copy copyreg csv ctypes dataclasses datetime
+    decimal difflib dis enum errno fractions functools gc glob graphlib gzip hashlib heapq
+    importlib.util inspect io itertools json keyword linecache locale logging lzma marshal math
+    mmap numbers operator os.path pathlib pickle platform pprint pstats queue random re reprlib
+    resource secrets select shutil signal socket statistics string struct subprocess symtable sys
+    tempfile textwrap threading time timeit token tokenize traceback tracemalloc types typing
+    unicodedata unittest uuid warnings weakref zipfile zlib
+    encodings.ascii encodings.latin_1 encodings.utf_8_sig encodings.utf_16 encodings.utf_32
+    encodings.cp1252 encodings.iso8859_15 encodings.unicode_escape encodings.idna
+""".split()
+
+MESSAGE_BYTES = 1 << 16
+
+
+def preload() -> None:
+    """Import what student code may import: later there are no files to import from."""
+    for name in PRELOADED:
+        with contextlib.suppress(ModuleNotFoundError):  # NumPy's modules differ by version
+            importlib.import_module(name)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace", line_buffering=True)
+
+
+class Server:
+    """Serves one connection; holds at most one worker."""
+
+    def __init__(self, connection: socket.socket, config: dict[str, Any]):
+        """Obey `connection`, whose far end is the process that started this one."""
+        self._connection, self._config = connection, config
+        self._watch_parent()
+        self._worker: int | None = None
+        self._branches: set[int] = set()
+        self._above = (config["grader_pid"],)
+        self._importer = package.install(config["package"])
+        self._settle()
+
+    def _settle(self) -> None:
+        """Become the subreaper of what comes below; keep the collector off what is loaded."""
+        self._above += (os.getpid(),)
+        self._orders = _orders(self._config, self._above, self._importer)
+        kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+        if "dumpable" in self._config["layers"]:
+            kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+        gc.collect()
+        gc.freeze()
+
+    def _watch_parent(self) -> None:
+        self._parent = os.pidfd_open(os.getppid())  # readable once that process has ended
+
+    def serve(self) -> None:
+        """Obey until the connection or the parent ends, then end everything below."""
+        while (message := self._next()) is not None:
+            request, descriptors = message
+            getattr(self, "_" + request["op"])(*descriptors)
+            self._reap_branches()
+        self._end_children(spare=set())
+
+    def _next(self) -> tuple[dict[str, Any], list[int]] | None:
+        watched = select.poll()
+        watched.register(self._connection, select.POLLIN)
+        watched.register(self._parent, select.POLLIN)
+        ready = {fd for fd, _ in watched.poll()}
+        if self._parent in ready:
+            return None
+        data, descriptors, _, _ = socket.recv_fds(self._connection, MESSAGE_BYTES, 4)
+        return (json.loads(data), descriptors) if data else None
+
+    def _reply(self, message: dict[str, Any]) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            self._connection.send(json.dumps(message).encode())
+
+    def _spawn(self, requests: int, replies: int, output: int) -> None:
+        self._worker = os.fork()
+        if self._worker == 0:
+            worker.main(self._orders, requests, replies, output)
+        for descriptor in (requests, replies, output):
+            os.close(descriptor)
+
+    def _end(self) -> None:
+        if self._worker is None:
+            return self._reply({"error": "there is no worker"})
+        os.kill(self._worker, signal.SIGKILL)
+        _, status, usage = os.wait4(self._worker, 0)
+        self._worker = None
+        self._end_children(spare=self._branches)
+        self._reply(
+            {
+                "exit": os.waitstatus_to_exitcode(status),
+                "cpu_s": usage.ru_utime + usage.ru_stime,
+                "peak_rss_bytes": usage.ru_maxrss * 1024,
+            }
+        )
+
+    def _branch(self, connection: int, sources: int) -> None:
+        child = os.fork()
+        if child:
+            self._branches.add(child)
+            os.close(connection)
+            return os.close(sources)
+        os.close(self._parent)
+        self._watch_parent()
+        self._connection.close()
+        self._connection = socket.socket(fileno=connection)
+        self._branches = set()
+        # Only now, after the fork: the first server must never have held these texts in memory.
+        with open(sources, encoding="utf-8") as file:
+            modules = json.load(file)
+        self._import_reference(modules)
+
+    def _import_reference(self, modules: dict[str, str]) -> None:
+        try:
+            package.add_reference(self._importer, modules)
+        except Exception as error:
+            return self._reply({"error": f"{type(error).__name__}: {error}"})
+        self._settle()
+        self._reply({"ready": True})
+
+    def _reap_branches(self) -> None:
+        for pid in list(self._branches):
+            if os.waitpid(pid, os.WNOHANG)[0]:
+                self._branches.remove(pid)
+
+    def _end_children(self, spare: set[int]) -> None:
+        """Kill all children, and the orphans that become children by it, until none is left."""
+        while strays := _children() - spare:
+            for pid in strays:
+                os.kill(pid, signal.SIGKILL)
+            for pid in strays:
+                os.waitpid(pid, 0)
+
+
+def _children() -> set[int]:
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children") as file:
+            return set(map(int, file.read().split()))
+    except FileNotFoundError:  # a kernel without CONFIG_PROC_CHILDREN; locked workers never fork
+        return set()
+
+
+def _orders(config: dict[str, Any], above: tuple[int, ...], importer) -> "worker.Orders":
+    ruleset = None
+    with contextlib.suppress(OSError):  # the layer itself reports it
+        if "landlock" in config["layers"]:
+            ruleset = kernel.landlock_deny_all()
+    program = config["seccomp_program"]
+    lock = layers.Lock(
+        memory_bytes=config["memory_bytes"],
+        cpu_s=config["cpu_s"],
+        landlock_ruleset=ruleset,
+        seccomp_program=base64.b64decode(program) if program else None,
+        drops_uid=os.geteuid() == 0,
+        server_pid=os.getpid(),
+    )
+    targets = proof.Targets(above, config["memory_bytes"])
+    return worker.Orders(lock, tuple(config["layers"]), targets, config["reply_bytes"], importer)
+
+
+def main() -> None:
+    """Serve the connection whose descriptor is the first argument."""
+    connection = socket.socket(fileno=int(sys.argv[1]))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (worker.MAX_DESCRIPTORS, worker.MAX_DESCRIPTORS))
+    preload()
+    for name in [name for name in sys.modules if name.partition(".")[0] == "autograder"]:
+        del sys.modules[name]  # student code finds what it would find at home
+    Server(connection, json.loads(connection.recv(MESSAGE_BYTES))).serve()
+
+
+if __name__ == "__main__":
+    from autograder.sandbox import kernel, layers, package, proof, worker
+
+    main()

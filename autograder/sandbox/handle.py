@@ -1,0 +1,200 @@
+"""The trusted side's hold on one worker: requests, answers, and what became of it."""
+
+from __future__ import annotations
+
+import builtins
+import secrets
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from autograder.errors import GraderError
+from autograder.sandbox.channel import Channel, Ended, Flooded, Late
+from autograder.sandbox.failures import (
+    MESSAGE_LENGTH,
+    StudentError,
+    Tampering,
+    WorkerDied,
+    WorkerError,
+    WorkerMemory,
+    WorkerOutput,
+    WorkerTimeout,
+)
+from autograder.sandbox.limits import Limits, size
+from autograder.sandbox.text import clean, one_line
+from autograder.sandbox.wire import ProtocolError, encode
+
+START_S = 60.0  # until a worker is locked; only a broken machine takes that long
+
+
+@dataclass(frozen=True)
+class Code:
+    """A student's compiled file: opaque here, to be loaded into other workers."""
+
+    path: str
+    lines: int
+    blob: bytes
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a worker used: the kernel's figures, and what it printed."""
+
+    cpu_s: float = 0.0
+    peak_rss_bytes: int = 0
+    output: str = ""  # cleaned; cut at Limits.output_bytes
+    output_truncated: bool = False
+
+
+class Worker:
+    """One locked process; use it in a `with` block, read `usage` afterwards."""
+
+    def __init__(self, channel: Channel, limits: Limits, end: Callable[[], dict[str, Any]]):
+        """Hold a worker at the far end of `channel`, that `end` kills and accounts for."""
+        self._channel, self._limits, self._end = channel, limits, end
+        self._files: list[tuple[str, int]] = []
+        self._failure: WorkerError | None = None
+        self._closed = False
+        self.usage = Usage()
+
+    def __enter__(self) -> Worker:
+        """Return the worker."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the worker."""
+        self.close()
+
+    def compile(self, path: str, source: bytes) -> Code:
+        """Compile a student's file, whatever its bytes are; raises WorkerError."""
+        lines = source.count(b"\n") + source.count(b"\r") + 1
+        self._files.append((path, lines))
+        blob = self._ask("compile", path=path, source=np.frombuffer(source, np.uint8))
+        if not isinstance(blob, np.ndarray) or blob.dtype != np.uint8:
+            raise self._fail(Tampering("the compiler's answer is not an array of bytes"))
+        return Code(path, lines, blob.tobytes())
+
+    def load(self, modules: dict[str, Code]) -> None:
+        """Import a student's compiled modules, in this order; raises WorkerError."""
+        self._files += [(code.path, code.lines) for code in modules.values()]
+        blobs = {name: np.frombuffer(code.blob, np.uint8) for name, code in modules.items()}
+        self._ask("load", modules=blobs)
+
+    def run(self, probe: bytes, inputs: dict[str, Any]) -> Any:
+        """Return what a probe answers: `probe` is the marshalled code of a function of `inputs`."""
+        return self._ask("run", code=np.frombuffer(probe, np.uint8), inputs=inputs)
+
+    def close(self) -> None:
+        """End the worker and all its descendants; fill in `usage`. Harmless when repeated."""
+        if not self._closed:
+            self._closed = True
+            self._finish()
+
+    def _finish(self) -> dict[str, Any]:
+        end = self._end()
+        self._channel.close()
+        printed, dropped = self._channel.printed, self._channel.printed_bytes
+        text = clean(printed.decode("utf-8", "replace"), self._limits.output_bytes)
+        self.usage = Usage(end["cpu_s"], end["peak_rss_bytes"], text, dropped > len(printed))
+        return end
+
+    def begin(self) -> dict[str, Any]:
+        """Return what the worker says of its layers before any student code is in it."""
+        try:
+            return self._channel.receive(time.monotonic() + START_S, max_bytes=0)
+        except (Late, Ended, ProtocolError) as error:
+            end = self._finish()
+            self._closed = True
+            how = f"{type(error).__name__.lower()}, exit {end['exit']}: {self.usage.output[-300:]}"
+            raise GraderError(f"a worker did not start ({how})") from None
+
+    def _ask(self, operation: str, **arguments: Any) -> Any:
+        if self._failure is not None:
+            raise WorkerDied(f"this worker has ended: {self._failure}")
+        identity = secrets.randbits(53)
+        request = encode({"id": identity, "op": operation, **arguments})
+        deadline = time.monotonic() + self._limits.wall_s
+        try:
+            if self._channel.has_unread():
+                raise ProtocolError("bytes came that nobody had asked for")
+            self._channel.send(request, deadline)
+            reply = self._channel.receive(deadline, self._limits.reply_bytes)
+        except Late:
+            raise self._fail(WorkerTimeout(f"took longer than {self._limits.wall_s:g} s")) from None
+        except Flooded:
+            bound = size(self._limits.flood_bytes)
+            raise self._fail(WorkerOutput(f"printed more than {bound}")) from None
+        except ProtocolError as error:
+            raise self._fail(Tampering(f"not an answer: {error}")) from None
+        except Ended:
+            raise self._fail(None) from None
+        return self._value(reply, identity)
+
+    def _value(self, reply: dict[str, Any], identity: int) -> Any:
+        match reply:
+            case {"id": int(answered)} if answered != identity:
+                raise self._fail(Tampering("the answer is to another request"))
+            case {"id": int(), "status": "value", "value": value}:
+                return value
+            case {"id": int(), "status": "error", "value": dict(problem)}:
+                raise self._student_error(problem)
+            case {"id": int(), "status": "memory"}:
+                raise WorkerMemory(self._memory_text())
+            case {"id": int(), "status": "reply"}:
+                bound = size(self._limits.reply_bytes)
+                raise WorkerOutput(f"returned more than {bound}")
+        raise self._fail(Tampering("the answer lacks its parts"))
+
+    def _student_error(self, problem: dict[str, Any]) -> WorkerError:
+        match problem:
+            case {"type": str(name), "file": None, "line": None, "message": str(message)}:
+                path = line = None
+            case {
+                "type": str(name),
+                "file": int(n),
+                "line": int(line),
+                "message": str(message),
+            } if (
+                0 <= n < len(self._files) and 0 < line <= self._files[n][1]
+            ):
+                path = self._files[n][0]
+            case _:
+                return self._fail(Tampering("an error lacks its parts"))
+        return StudentError(exception_name(name), line, path, one_line(message, MESSAGE_LENGTH))
+
+    def _fail(self, failure: WorkerError | None) -> WorkerError:
+        """End the worker and remember why; None means: find out from how the process ended."""
+        self._closed = True
+        end = self._finish()
+        self._failure = failure or self._cause_of_death(end)
+        return self._failure
+
+    def _cause_of_death(self, end: dict[str, Any]) -> WorkerError:
+        code = end["exit"]
+        if end["cpu_s"] >= self._limits.cpu_s:
+            return WorkerTimeout(f"used more than {self._limits.cpu_s:g} s of processor time")
+        # NumPy and the C library do not all survive a refused allocation: some abort or crash.
+        if code < 0 and end["peak_rss_bytes"] > 0.7 * self._limits.memory_bytes:
+            return WorkerMemory(self._memory_text())
+        if code < 0:
+            return WorkerDied(f"the process was ended by {signal.Signals(-code).name}")
+        return WorkerDied(f"the process ended itself with status {code}")
+
+    def _memory_text(self) -> str:
+        return f"needed more than {size(self._limits.memory_bytes)} of memory"
+
+
+def exception_name(name: str) -> str:
+    """Return `name` if it is an exception of Python or NumPy, else "Exception".
+
+    The worker says which name; only one from a closed list can come out.
+    """
+    for space in (builtins, np.exceptions):
+        found = getattr(space, name, None)
+        if isinstance(found, type) and issubclass(found, BaseException):
+            return name
+    return "Exception"

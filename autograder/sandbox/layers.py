@@ -1,0 +1,119 @@
+"""The layers that lock a worker, applied by the worker itself, in order, before student code.
+
+Each is independent of the others, so that one which fails leaves a second behind it: a file is
+out of reach by Landlock and by seccomp, and mostly by its owner too.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from autograder.sandbox import kernel
+
+WORKER_UID = 65532  # nobody's: no file belongs to it and no name in /etc/passwd
+MAX_TASKS = 512  # of WORKER_UID, over all workers on the machine
+STACK_BYTES = 8 << 20
+OPEN_FILES = 16
+
+
+@dataclass(frozen=True)
+class Lock:
+    """What the layers need to know, made once by the fork server."""
+
+    memory_bytes: int
+    cpu_s: int
+    landlock_ruleset: int | None  # a file descriptor
+    seccomp_program: bytes | None
+    drops_uid: bool  # True where the server runs as root
+    server_pid: int
+
+
+def names(drops_uid: bool) -> tuple[str, ...]:
+    """Return the layers that a worker must have; only root has a uid to drop."""
+    return tuple(name for name in _LAYERS if name != "uid" or drops_uid)
+
+
+def apply(lock: Lock, chosen: tuple[str, ...]) -> dict[str, str]:
+    """Apply the layers in `chosen`; return those that failed, each with its reason."""
+    failed = {}
+    for name in chosen:
+        try:
+            _LAYERS[name](lock)
+        except (OSError, ValueError) as error:
+            failed[name] = f"{type(error).__name__}: {error}"
+    return failed
+
+
+def _limits(lock: Lock) -> None:
+    bounds = {
+        resource.RLIMIT_AS: lock.memory_bytes,
+        resource.RLIMIT_CPU: lock.cpu_s,
+        resource.RLIMIT_STACK: STACK_BYTES,
+        resource.RLIMIT_NOFILE: OPEN_FILES,
+        resource.RLIMIT_FSIZE: 0,
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_MEMLOCK: 0,
+        resource.RLIMIT_MSGQUEUE: 0,
+    }
+    if lock.drops_uid:  # as an ordinary user it would count the user's own processes
+        bounds[resource.RLIMIT_NPROC] = MAX_TASKS
+    for kind, bound in bounds.items():
+        hard = resource.getrlimit(kind)[1]
+        bound = bound if hard == resource.RLIM_INFINITY else min(bound, hard)
+        resource.setrlimit(kind, (bound, bound))
+
+
+def _uid(lock: Lock) -> None:
+    os.setgroups([])
+    os.setresgid(WORKER_UID, WORKER_UID, WORKER_UID)
+    os.setresuid(WORKER_UID, WORKER_UID, WORKER_UID)
+
+
+def _capabilities(lock: Lock) -> None:
+    kernel.drop_capabilities()
+
+
+def _parent_death(lock: Lock) -> None:
+    # After the uid: the kernel forgets this signal when a process changes its credentials.
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != lock.server_pid:
+        os._exit(1)
+
+
+def _no_new_privs(lock: Lock) -> None:
+    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+
+
+def _dumpable(lock: Lock) -> None:
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+
+
+def _landlock(lock: Lock) -> None:
+    if lock.landlock_ruleset is None:
+        raise OSError("this kernel has no Landlock (Linux 5.13 or newer with it enabled)")
+    kernel.landlock_restrict(lock.landlock_ruleset)
+    os.close(lock.landlock_ruleset)
+
+
+def _seccomp(lock: Lock) -> None:
+    if lock.seccomp_program is None:
+        raise OSError("libseccomp or its binding is missing (libseccomp2 and pip's pyseccomp)")
+    kernel.seccomp_filter(lock.seccomp_program)
+
+
+# In this order: limits while root may still lower them, seccomp last because it forbids the others.
+_LAYERS: dict[str, Callable[[Lock], None]] = {
+    "limits": _limits,
+    "uid": _uid,
+    "capabilities": _capabilities,
+    "parent_death": _parent_death,
+    "no_new_privs": _no_new_privs,
+    "dumpable": _dumpable,
+    "landlock": _landlock,
+    "seccomp": _seccomp,
+}
+LAYERS = tuple(_LAYERS)

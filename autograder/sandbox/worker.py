@@ -1,0 +1,180 @@
+"""The untrusted side: a fork that locks itself, proves it, then compiles, loads and runs.
+
+From the first `load` on, student code lives in this process and can make it say anything. Nothing
+here guards against that: the trusted side believes no byte of what comes out.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import marshal
+import os
+import random
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from types import CodeType, FunctionType
+from typing import Any
+
+import numpy as np
+
+from autograder.sandbox import layers, proof, wire
+from autograder.sandbox.package import NAME, MemoryImporter
+
+MAX_DESCRIPTORS = 64  # of the fork server, and so of anything a worker inherits
+MESSAGE_LENGTH = 2000
+REQUEST_BYTES = 1 << 40  # the trusted side sends what it likes
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What a worker is told before it locks itself."""
+
+    lock: layers.Lock
+    layers: tuple[str, ...]
+    targets: proof.Targets
+    reply_bytes: int
+    importer: MemoryImporter
+
+
+def main(orders: Orders, requests: int, replies: int, output: int) -> None:
+    """Lock this process, prove it, answer requests until the pipe ends; never returns."""
+    try:
+        os.setsid()
+        _keep_only(requests, replies, output, orders.lock.landlock_ruleset)
+        failed = layers.apply(orders.lock, orders.layers)
+        broken = proof.broken(orders.targets)
+        random.seed(0)  # forking seeded it anew; a regrade must see the same numbers
+        _send(replies, wire.encode({"failed": failed, "broken": broken, "pid": os.getpid()}))
+        _Answers(orders).serve(requests, replies)
+    finally:
+        os._exit(0)
+
+
+def _keep_only(requests: int, replies: int, output: int, ruleset: int | None) -> None:
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    start = 3
+    for kept in sorted(fd for fd in (requests, replies, ruleset) if fd is not None):
+        os.closerange(start, kept)
+        start = kept + 1
+    os.closerange(start, MAX_DESCRIPTORS)
+
+
+class _Answers:
+    """Answers one request after the other."""
+
+    def __init__(self, orders: Orders):
+        self._importer, self._reply_bytes = orders.importer, orders.reply_bytes
+        self._files: list[str] = []  # the student's, in the order in which the trusted side told
+
+    def serve(self, requests: int, replies: int) -> None:
+        while (request := _receive(requests)) is not None:
+            frame = self._frame(request)
+            for stream in (sys.__stdout__, sys.__stderr__):
+                _quietly(stream.flush)
+            _send(replies, frame)
+
+    def _frame(self, request: dict[str, Any]) -> list[memoryview]:
+        reply = {"id": request["id"]}
+        try:
+            operation = getattr(self, "_" + request.pop("op"))
+            reply["status"], reply["value"] = "value", operation(**request)
+            frame = wire.encode(reply)
+            if sum(map(len, frame[1:])) <= self._reply_bytes:
+                return frame
+            problem: dict[str, Any] = {"status": "reply"}
+        except MemoryError as error:
+            problem = self._memory_problem(error)
+        except BaseException as error:
+            problem = {"status": "error", "value": self._describe(error)}
+        return wire.encode({"id": request["id"], **problem})
+
+    def _compile(self, id: int, path: str, source: np.ndarray) -> np.ndarray:
+        self._files.append(path)
+        try:
+            code = compile(source.tobytes(), path, "exec", dont_inherit=True)
+        except MemoryError:  # what the parser says of a source that nests too deep
+            raise RecursionError("the source nests too deep for Python's parser") from None
+        return _bytes_array(marshal.dumps(code))
+
+    def _load(self, id: int, modules: dict[str, np.ndarray]) -> None:
+        for name, blob in modules.items():
+            code = marshal.loads(blob)
+            self._files.append(code.co_filename)
+            self._importer.add(name, code)
+        for name in modules:
+            importlib.import_module(name)
+
+    def _run(self, id: int, code: np.ndarray, inputs: dict[str, Any]) -> Any:
+        space = {"tt": sys.modules[NAME], "np": np, "__builtins__": builtins, "__name__": "probe"}
+        return FunctionType(marshal.loads(code), space)(**inputs)
+
+    def _memory_problem(self, error: MemoryError) -> dict[str, Any]:
+        error.__traceback__ = None  # it holds the frames that hold the memory
+        return {"status": "memory"}
+
+    def _describe(self, error: BaseException) -> dict[str, Any]:
+        kinds = type.mro(type(error))
+        known = next(k.__name__ for k in kinds if k.__module__ in ("builtins", "numpy.exceptions"))
+        file, line = self._place(error)
+        message = _quietly(lambda: str(error)[:MESSAGE_LENGTH]) or ""
+        return {"type": known, "file": file, "line": line, "message": message}
+
+    def _place(self, error: BaseException) -> tuple[int | None, int | None]:
+        """Return the last frame in a file of the student's, as the file's number and the line."""
+        places = [(f.co_filename, line) for f, line in _frames(error)]
+        if isinstance(error, SyntaxError):
+            places.append((error.filename, error.lineno))
+        for path, line in reversed(places):
+            if path in self._files and isinstance(line, int):
+                return self._files.index(path), line
+        return None, None
+
+
+def _frames(error: BaseException) -> Iterable[tuple[CodeType, int]]:
+    trace = error.__traceback__
+    while trace is not None:
+        yield trace.tb_frame.f_code, trace.tb_lineno
+        trace = trace.tb_next
+
+
+def _quietly(action: Callable[[], Any]) -> Any:
+    """Return the result of `action`, None where it raises: it may be the student's code."""
+    try:
+        return action()
+    except BaseException:
+        return None
+
+
+def _bytes_array(data: bytes) -> np.ndarray:
+    return np.frombuffer(data, np.uint8)
+
+
+def _receive(fd: int) -> dict[str, Any] | None:
+    head = bytearray(wire.HEAD.size)
+    if not _fill(fd, memoryview(head)):
+        return None
+    header = bytearray(wire.header_length(head))
+    _fill(fd, memoryview(header))
+    request, arrays = wire.decode(bytes(header), REQUEST_BYTES)
+    for array in arrays:
+        if array.nbytes:
+            _fill(fd, wire.buffer(array))
+    return request
+
+
+def _fill(fd: int, view: memoryview) -> bool:
+    while view:
+        count = os.readv(fd, [view])
+        if count == 0:
+            return False
+        view = view[count:]
+    return True
+
+
+def _send(fd: int, frame: list[memoryview]) -> None:
+    for view in frame:
+        while view:
+            view = view[os.write(fd, view) :]
