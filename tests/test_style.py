@@ -42,10 +42,7 @@ FOLDERS = sorted({path.relative_to(ROOT).parts[0] for path in committed("[!.]*/*
 
 
 def code_lines(source: str) -> set[int]:
-    """Return the lines that hold code: no comment, no blank line, no docstring.
-
-    Example: 'def f():\\n    "Say."\\n    return 1  # so\\n' -> {1, 3}
-    """
+    """Return the lines that hold code: no comment, no blank line, no docstring."""
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
     spans = [(t.start[0], t.end[0]) for t in tokens if t.type not in SILENT]
     lines = {line for first, last in spans for line in range(first, last + 1)}
