@@ -7,26 +7,46 @@ Every operation passes through `apply`: module 06 differentiates the recipes it 
 and 17 replaces what it runs.
 """
 
+from __future__ import annotations
+
 import math
 import operator
 import threading
 import weakref
+from collections.abc import Callable
 
 import numpy as np
 
-__all__ = (
-    "Tensor arange cat default_generator eye from_numpy full manual_seed maximum ones rand randn "
-    "split stack where zeros"
-).split()
+__all__ = [
+    "Tensor",
+    "arange",
+    "cat",
+    "default_generator",
+    "eye",
+    "from_numpy",
+    "full",
+    "manual_seed",
+    "maximum",
+    "ones",
+    "rand",
+    "randn",
+    "split",
+    "stack",
+    "where",
+    "zeros",
+]
 
+Axis = int | tuple[int, ...] | None
 FLOAT32 = np.dtype(np.float32)
-PYTHON_DTYPES = {"f": FLOAT32, "i": np.dtype(np.int64), "b": np.dtype(np.bool_)}  # by NumPy's kind
+INT64 = np.dtype(np.int64)
+PYTHON_DTYPES = {"f": FLOAT32, "i": INT64, "u": INT64, "b": np.dtype(np.bool_)}  # by dtype.kind
 
 
-def as_array(data, dtype=None):
+def as_array(data, dtype=None) -> np.ndarray:
     """Return nested Python numbers as an array: floats become float32, ints int64, bools bool.
 
-    A `dtype` overrides this. ValueError if rows differ in length, TypeError for what is no number.
+    A `dtype` overrides this. ValueError if rows differ in length, TypeError for what is no number,
+    OverflowError for an int too large for its dtype.
 
     >>> as_array([[1, 2], [3, 4.5]])
     array([[1. , 2. ],
@@ -37,11 +57,11 @@ def as_array(data, dtype=None):
     except ValueError:
         raise ValueError(f"Tensor: expected rows of equal length, got {data!r:.60}") from None
     if array.dtype.kind not in PYTHON_DTYPES:
-        raise TypeError(f"Tensor: expected numbers (ints up to 64 bits), got {data!r:.60}")
-    return array.astype(dtype or PYTHON_DTYPES[array.dtype.kind])
+        raise TypeError(f"Tensor: expected numbers, got {data!r:.60}")
+    return np.array(data, dtype or PYTHON_DTYPES[array.dtype.kind])
 
 
-def broadcast_shape(*shapes):
+def broadcast_shape(*shapes: tuple[int, ...]) -> tuple[int, ...]:
     """Return the shape that arrays of these shapes have together (NumPy user guide, Broadcasting).
 
     Shapes align at their last axis, a missing axis counts as 1, and on every axis the sizes are
@@ -55,14 +75,12 @@ def broadcast_shape(*shapes):
         sizes = {shape[axis] for shape in shapes if len(shape) >= -axis} - {1}
         if len(sizes) > 1:
             shown, differ = " and ".join(map(str, shapes)), " != ".join(map(str, sorted(sizes)))
-            raise ValueError(
-                f"{shown} do not broadcast: {differ} on axis {axis}, expected equal or 1"
-            )
+            raise ValueError(f"{shown} do not broadcast: {differ} on axis {axis}, neither is 1")
         result = (*(sizes or {1}), *result)
     return result
 
 
-def matmul_loops(a, b):
+def matmul_loops(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return the matrix product of two arrays by three loops: 2·M·K·N operations.
 
     (M, K) @ (K, N) -> (M, N), c[i, j] = Σₖ a[i, k] · b[k, j], in the dtype of `a`. Reads one
@@ -81,31 +99,13 @@ def matmul_loops(a, b):
     return c
 
 
-# Functions on arrays for `apply`, where NumPy has none that takes the arrays first.
-
-
-def reshape(x, shape):
-    """The array in another shape: a view if its strides allow, else a copy."""
-    return x.reshape(shape)
-
-
-def permute(x, axes):
-    """The array with its axes in another order: always a view."""
-    return x.transpose(axes)
-
-
-def gather(x, index):
-    """The elements at an index: a view for ints and slices, a copy for arrays of indices."""
-    return x[index]
-
-
-def concatenate(*arrays, axis):
-    """The arrays end to end."""
+def concatenate(*arrays: np.ndarray, axis: int) -> np.ndarray:
+    """The arrays end to end, as `apply` hands them over."""
     return np.concatenate(arrays, axis)
 
 
-def cast(x, dtype):
-    """The array in another dtype: a copy."""
+def cast(x: np.ndarray, dtype) -> np.ndarray:
+    """The array in another dtype."""
     return x.astype(dtype)
 
 
@@ -123,16 +123,19 @@ class Recipe:
 
 
 class _Mode(threading.local):
+    """Whether `apply` leaves recipes, for each thread its own."""
+
     recording = True
-    run = None
 
 
-_mode = _Mode()  # what `apply` does besides computing, for each thread its own
+_mode = _Mode()
+_new = object.__new__  # Tensor.__new__, found in half the time
+_run = None  # what computes instead of the operation itself
 _clock = 0  # counts changes in place
 _changed = {}  # id of an array that owns memory: the clock at its last change
 
 
-def apply(op, *inputs, **kwargs):
+def apply(op: Callable, *inputs, **kwargs) -> Tensor:
     """Return `op`, a function on arrays, of tensors and constants as a Tensor.
 
     If an input requires a gradient, so does a floating result, and keeps its Recipe.
@@ -148,15 +151,14 @@ def apply(op, *inputs, **kwargs):
         else:
             arrays.append(x)
     try:
-        run = _mode.run
-        data = op(*arrays, **kwargs) if run is None else run(op, arrays, kwargs)
+        data = op(*arrays, **kwargs) if _run is None else _run(op, arrays, kwargs)
     except ValueError as error:
         raise _explained(error, op, arrays) from None
     if type(data) is not np.ndarray:  # NumPy returns a scalar where no axis is left
         data = np.asarray(data)
     if data.dtype is not FLOAT32:
         data = _settled(data, arrays, kwargs)
-    out = Tensor.__new__(Tensor)
+    out = _new(Tensor)
     out.data = data
     out.grad = None
     if wanted and _mode.recording and data.dtype.kind == "f":
@@ -188,25 +190,27 @@ def _explained(error, op, arrays):
     return error
 
 
-def set_recording(on):
+def set_recording(on: bool) -> bool:
     """Switch recipes on or off in this thread; return how it was (for no_grad, module 06)."""
     before, _mode.recording = _mode.recording, on
     return before
 
 
-def set_runner(run):
-    """Let `run(op, arrays, kwargs)` compute in this thread, or None; return who did (14, 17)."""
-    before, _mode.run = _mode.run, run
+def set_runner(run: Callable | None) -> Callable | None:
+    """Let `run(op, arrays, kwargs)` compute, or None: the operation; return who did (14, 17)."""
+    global _run
+    before, _run = _run, run
     return before
 
 
 def _owner(array):
+    """The array whose memory this one shows."""
     while isinstance(array.base, np.ndarray):
         array = array.base
     return array
 
 
-def note_change(tensor):
+def note_change(tensor: Tensor) -> None:
     """Say that the tensor's memory was changed in place, as `x[0] = 1` does."""
     global _clock
     owner = _owner(tensor.data)
@@ -215,7 +219,7 @@ def note_change(tensor):
     _changed[id(owner)] = _clock = _clock + 1
 
 
-def changed_since(tensor, recipe):
+def changed_since(tensor: Tensor, recipe: Recipe) -> bool:
     """Was the tensor's memory changed in place, through whichever view, after the recipe?"""
     return _changed.get(id(_owner(tensor.data)), 0) > recipe.moment
 
@@ -229,18 +233,19 @@ def _numeric(dtype):
 
 
 def _floating(name, x):
+    """Refuse ints and bools, for which the operation has no meaning."""
     if x.dtype.kind != "f":
-        raise TypeError(
-            f"{name}: expected a floating tensor, got {x.dtype}: use astype(np.float32)"
-        )
+        raise TypeError(f"{name}: expected a floating tensor, got {x.dtype}: use astype first")
 
 
 def _axes(name, axis, ndim):
     """One axis or a tuple of them, counted from either end, as a tuple counted from the front."""
+    if axis is None:
+        return None
     axes = axis if isinstance(axis, tuple | list) else (axis,)
     for a in axes:
         if not -ndim <= operator.index(a) < ndim:
-            raise IndexError(f"{name}: axis {a} is out of range, expected {-ndim} to {ndim - 1}")
+            raise IndexError(f"{name}: axis {a} is out of range, expected {-ndim} <= axis < {ndim}")
     return tuple(a % ndim for a in axes)
 
 
@@ -260,10 +265,14 @@ def _tensors(name, tensors):
 
 
 def _as_index(index):
+    """A Tensor's index as NumPy's, of which an element is a view and no scalar: x[0, ...]."""
     index = index if isinstance(index, tuple) else (index,)
     index = tuple(i.data if isinstance(i, Tensor) else i for i in index)
-    # NumPy makes a scalar, a copy, of x[0], but a view of x[0, ...]
     return index if any(i is ... for i in index) else (*index, ...)
+
+
+def _unary(op):
+    return lambda self: apply(op, self)
 
 
 def _binary(op):
@@ -285,7 +294,7 @@ class Tensor:
     __slots__ = ("data", "grad", "recipe", "_requires_grad", "__weakref__")
     __array_ufunc__ = None  # so that array + tensor comes to Tensor.__radd__
 
-    def __init__(self, data, dtype=None, requires_grad=False):
+    def __init__(self, data, dtype=None, requires_grad: bool = False):
         """Copy the data; NumPy's keeps its dtype, Python's gets that of `as_array`."""
         if isinstance(data, Tensor):
             raise TypeError("Tensor: expected numbers, got a Tensor: use clone() or detach()")
@@ -298,17 +307,17 @@ class Tensor:
         self.requires_grad = requires_grad
 
     @property
-    def requires_grad(self):
+    def requires_grad(self) -> bool:
         """Is a gradient wanted? Only a floating tensor has one."""
         return self._requires_grad
 
     @requires_grad.setter
-    def requires_grad(self, wanted):
+    def requires_grad(self, wanted: bool):
         if wanted and self.dtype.kind != "f":
             raise RuntimeError(f"requires_grad: expected a floating tensor, got {self.dtype}")
         self._requires_grad = bool(wanted)
 
-    def backward(self, gradient=None, retain_graph=False):
+    def backward(self, gradient=None, retain_graph: bool = False) -> None:
         """Compute the gradients of whatever this tensor was made from (module 06)."""
         try:
             from tinytorch.autograd import backward
@@ -322,6 +331,8 @@ class Tensor:
     dtype = property(lambda self: self.data.dtype, doc="The NumPy dtype of the elements.")
     nbytes = property(lambda self: self.data.nbytes, doc="The bytes of the elements.")
 
+    exp, log, sqrt, abs = _unary(np.exp), _unary(np.log), _unary(np.sqrt), _unary(np.abs)
+    __neg__, __abs__ = _unary(np.negative), _unary(np.abs)
     __add__ = __radd__ = _binary(np.add)
     __mul__ = __rmul__ = _binary(np.multiply)
     __sub__, __rsub__ = _binary(np.subtract), _reflected(np.subtract)
@@ -332,22 +343,20 @@ class Tensor:
     __gt__, __ge__ = _binary(np.greater), _binary(np.greater_equal)
     __hash__ = object.__hash__
 
-    def __neg__(self):
-        return apply(np.negative, self)
-
-    def __abs__(self):
-        return self.abs()
-
     def __matmul__(self, other):
+        """Return `self @ other`, see `matmul`."""
         return self.matmul(other)
 
     def __rmatmul__(self, other):
+        """Return `array @ self`."""
         return from_numpy(other).matmul(self)
 
     def __getitem__(self, index):
-        return apply(gather, self, index=_as_index(index))
+        """Return a view for ints and slices, a copy for index arrays and masks."""
+        return apply(operator.getitem, self, _as_index(index))
 
     def __setitem__(self, index, value):
+        """Change elements in place, which no gradient can follow."""
         if _mode.recording and (self._requires_grad or getattr(value, "requires_grad", False)):
             raise RuntimeError("x[i] = y: a change in place has no gradient: use where or detach()")
         if not self.data.flags.writeable:
@@ -356,69 +365,58 @@ class Tensor:
         note_change(self)
 
     def __len__(self):
+        """Return the size of the first axis."""
         if not self.ndim:
             raise TypeError("len: expected an axis, got a single number")
         return self.shape[0]
 
     def __iter__(self):
+        """Go through the first axis."""
         return (self[i] for i in range(len(self)))
 
     def __bool__(self):
+        """Return the truth of the only element."""
         return bool(self.item())
 
     def __array__(self, dtype=None, copy=None):
+        """Let NumPy read the tensor: `np.asarray(x)`."""
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def __repr__(self):
+        """Show the elements, and the dtype if it is none of Python's."""
         text = np.array2string(self.data, separator=", ", prefix="Tensor(")
         dtype = "" if self.dtype in PYTHON_DTYPES.values() else f", dtype={self.dtype}"
         return f"Tensor({text}{dtype}{', requires_grad=True' * self.requires_grad})"
 
-    def item(self):
+    def item(self) -> float | int | bool:
         """Return the only element as a Python number."""
         if self.size != 1:
             raise ValueError(f"expected one element, got shape {self.shape}: index or reduce first")
         return self.data.item()
 
-    def numpy(self):
+    def numpy(self) -> np.ndarray:
         """Return the array itself, memory shared."""
         if self.requires_grad:
             raise RuntimeError("numpy: the gradient would lose track: use detach().numpy()")
         return self.data
 
-    def tolist(self):
+    def tolist(self) -> list:
         """Return the elements as nested lists of Python numbers."""
         return self.data.tolist()
 
-    def detach(self):
+    def detach(self) -> Tensor:
         """Return a tensor on the same memory, without gradient or recipe."""
         return from_numpy(self.data)
 
-    def clone(self):
+    def clone(self) -> Tensor:
         """Return a copy through which gradients flow."""
         return apply(np.copy, self)
 
-    def astype(self, dtype):
+    def astype(self, dtype) -> Tensor:
         """Return a copy in another dtype."""
         return apply(cast, self, dtype=_numeric(dtype))
 
-    def exp(self):
-        """Return e to the power of each element."""
-        return apply(np.exp, self)
-
-    def log(self):
-        """Return the natural logarithm of each element."""
-        return apply(np.log, self)
-
-    def sqrt(self):
-        """Return the square root of each element."""
-        return apply(np.sqrt, self)
-
-    def abs(self):
-        """Return each element without its sign."""
-        return apply(np.abs, self)
-
-    def clip(self, min=None, max=None):
+    def clip(self, min=None, max=None) -> Tensor:
         """Return each element moved into [min, max]; None leaves a side open.
 
         The upper bound wins where the two cross. ValueError without any bound.
@@ -430,7 +428,7 @@ class Tensor:
             raise ValueError("clip: expected min, max or both, got neither")
         return apply(np.clip, self, min, max)
 
-    def sum(self, axis=None, keepdims=False):
+    def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Return the sum of all elements, or along an axis or a tuple of axes.
 
         (2, 3), axis=1 -> (2,), with keepdims (2, 1). Ints and bools add up to int64. IndexError for
@@ -439,11 +437,11 @@ class Tensor:
         >>> from_numpy(np.array([[1, 2], [3, 4]])).sum(axis=0)
         Tensor([4, 6])
         """
-        axes = None if axis is None else _axes("sum", axis, self.ndim)
-        dtype = None if self.dtype.kind == "f" else np.int64
+        axes = _axes("sum", axis, self.ndim)
+        dtype = None if self.dtype.kind == "f" else INT64
         return apply(np.sum, self, axis=axes, dtype=dtype, keepdims=keepdims)
 
-    def mean(self, axis=None, keepdims=False):
+    def mean(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Return the mean, Σx / n, of all elements, or along an axis or a tuple of axes.
 
         TypeError unless the tensor is floating: the mean of ints is no int.
@@ -452,10 +450,9 @@ class Tensor:
         [1.5, 4.5]
         """
         _floating("mean", self)
-        axes = None if axis is None else _axes("mean", axis, self.ndim)
-        return apply(np.mean, self, axis=axes, keepdims=keepdims)
+        return apply(np.mean, self, axis=_axes("mean", axis, self.ndim), keepdims=keepdims)
 
-    def var(self, axis=None, correction=1, keepdims=False):
+    def var(self, axis: Axis = None, correction: int = 1, keepdims: bool = False) -> Tensor:
         """Return the variance, Σ(x - mean)² / (n - correction), along the axes as in `mean`.
 
         The correction 1, Bessel's, makes a sample's variance an estimate of its population's.
@@ -465,28 +462,26 @@ class Tensor:
         1.0
         """
         _floating("var", self)
-        axes = None if axis is None else _axes("var", axis, self.ndim)
+        axes = _axes("var", axis, self.ndim)
         return apply(np.var, self, axis=axes, ddof=correction, keepdims=keepdims)
 
-    def max(self, axis=None, keepdims=False):
+    def max(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Return the largest of all elements, or along an axis or a tuple of axes, like `amax`.
 
         >>> from_numpy(np.array([[1, 9], [3, 4]])).max(axis=1)
         Tensor([9, 4])
         """
-        axes = None if axis is None else _axes("max", axis, self.ndim)
-        return apply(np.max, self, axis=axes, keepdims=keepdims)
+        return apply(np.max, self, axis=_axes("max", axis, self.ndim), keepdims=keepdims)
 
-    def min(self, axis=None, keepdims=False):
+    def min(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Return the smallest of all elements, or along an axis or a tuple of axes, like `amin`.
 
         >>> from_numpy(np.array([[1, 9], [3, 4]])).min()
         Tensor(1)
         """
-        axes = None if axis is None else _axes("min", axis, self.ndim)
-        return apply(np.min, self, axis=axes, keepdims=keepdims)
+        return apply(np.min, self, axis=_axes("min", axis, self.ndim), keepdims=keepdims)
 
-    def argmax(self, axis=None, keepdims=False):
+    def argmax(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
         """Return the index, int64, of the largest element along an axis, the first of equals.
 
         Without an axis, elements are counted row by row.
@@ -498,7 +493,7 @@ class Tensor:
             (axis,) = _axes("argmax", operator.index(axis), self.ndim)
         return apply(np.argmax, self, axis=axis, keepdims=keepdims)
 
-    def reshape(self, *shape):
+    def reshape(self, *shape: int) -> Tensor:
         """Return the same elements, row by row, in another shape, a view if possible.
 
         One size may be -1: what is left. ValueError shows both shapes if the number of elements
@@ -513,19 +508,17 @@ class Tensor:
         if shape.count(-1) == 1 and known and self.size % known == 0:
             shape = tuple(self.size // known if n == -1 else n for n in shape)
         if -1 in shape or math.prod(shape) != self.size:
-            raise ValueError(
-                f"reshape: the {self.size} elements of {self.shape} do not fit {shape}"
-            )
-        return apply(reshape, self, shape=shape)
+            raise ValueError(f"reshape: {self.shape}, {self.size} elements, does not fit {shape}")
+        return apply(np.reshape, self, shape=shape)
 
-    def view(self, *shape):
+    def view(self, *shape: int) -> Tensor:
         """Return `reshape` on the same memory, refused where that takes a copy."""
         seen = self.reshape(*shape)
         if seen.size and not np.may_share_memory(seen.data, self.data):
             raise ValueError(f"view: {self.shape} to {seen.shape} takes a copy here: use reshape")
         return seen
 
-    def flatten(self, start_dim=0, end_dim=-1):
+    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
         """Return a tensor in which the axes from start_dim to end_dim, included, are one."""
         shape = self.shape or (1,)
         start, end = _axes("flatten", (start_dim, end_dim), len(shape))
@@ -533,7 +526,7 @@ class Tensor:
             raise ValueError(f"flatten: expected start_dim <= end_dim, got {start_dim}, {end_dim}")
         return self.reshape(*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :])
 
-    def transpose(self, dim0, dim1):
+    def transpose(self, dim0: int, dim1: int) -> Tensor:
         """Return a view with two axes swapped.
 
         (A, B, C).transpose(0, 2) -> (C, B, A). IndexError for an axis that is not there.
@@ -545,9 +538,9 @@ class Tensor:
         a, b = _axes("transpose", (dim0, dim1), self.ndim)
         axes = list(range(self.ndim))
         axes[a], axes[b] = b, a
-        return apply(permute, self, axes=tuple(axes))
+        return apply(np.transpose, self, axes=tuple(axes))
 
-    def permute(self, *dims):
+    def permute(self, *dims: int) -> Tensor:
         """Return a view whose axis i is this tensor's axis dims[i].
 
         (A, B, C).permute(2, 0, 1) -> (C, A, B). ValueError unless dims has every axis once.
@@ -558,16 +551,16 @@ class Tensor:
         axes = _axes("permute", _sizes(dims), self.ndim)
         if sorted(axes) != list(range(self.ndim)):
             raise ValueError(f"permute: expected each axis of {self.shape} once, got {dims}")
-        return apply(permute, self, axes=axes)
+        return apply(np.transpose, self, axes=axes)
 
     @property
-    def T(self):
+    def T(self) -> Tensor:
         """The matrix with rows and columns swapped, a view."""
         if self.ndim != 2:
             raise ValueError(f"T: expected a matrix, got shape {self.shape}: use transpose")
-        return apply(permute, self, axes=(1, 0))
+        return apply(np.transpose, self, axes=(1, 0))
 
-    def squeeze(self, dim=None):
+    def squeeze(self, dim: int | None = None) -> Tensor:
         """Return a view without the axes of size 1, or without axis `dim` if it is one of them.
 
         >>> zeros(1, 3, 1).squeeze(0).shape
@@ -575,9 +568,9 @@ class Tensor:
         """
         dims = range(self.ndim) if dim is None else _axes("squeeze", dim, self.ndim)
         shape = tuple(n for i, n in enumerate(self.shape) if n != 1 or i not in dims)
-        return apply(reshape, self, shape=shape)
+        return apply(np.reshape, self, shape=shape)
 
-    def unsqueeze(self, dim):
+    def unsqueeze(self, dim: int) -> Tensor:
         """Return a view with a new axis of size 1, which will be axis `dim`.
 
         (2, 3), dim=1 -> (2, 1, 3), dim=-1 -> (2, 3, 1). IndexError beyond that.
@@ -586,9 +579,9 @@ class Tensor:
         (2, 3, 1)
         """
         (dim,) = _axes("unsqueeze", dim, self.ndim + 1)
-        return apply(reshape, self, shape=(*self.shape[:dim], 1, *self.shape[dim:]))
+        return apply(np.reshape, self, shape=(*self.shape[:dim], 1, *self.shape[dim:]))
 
-    def expand(self, *sizes):
+    def expand(self, *sizes: int) -> Tensor:
         """Return a read-only view that repeats axes of size 1 without copying; -1 keeps a size.
 
         (3, 1) -> (3, 4); new axes come first: (3,) -> (2, 3). ValueError shows both shapes if
@@ -605,12 +598,12 @@ class Tensor:
             raise ValueError(f"expand: only sizes of 1 grow, {self.shape} cannot become {sizes}")
         return apply(np.broadcast_to, self, shape=new)
 
-    def matmul(self, other):
+    def matmul(self, other: Tensor | np.ndarray) -> Tensor:
         """Return the matrix product with a tensor or array: `matmul_loops`, handed to np.matmul.
 
-        (..., M, K) @ (..., K, N) -> (..., M, N), batch axes broadcast. A vector (K,) is a row on the
-        left, a column on the right, and that axis is dropped again. ValueError shows both shapes if
-        the inner sizes differ or a side has no axis; TypeError if the dtypes differ.
+        (..., M, K) @ (..., K, N) -> (..., M, N), batch axes broadcast. A vector (K,) is a row on
+        the left, a column on the right, and that axis is dropped again. ValueError shows both
+        shapes if inner sizes differ or a side has no axis; TypeError if the dtypes differ.
 
         >>> from_numpy(np.array([[1, 2], [3, 4]])) @ np.array([10, 1])
         Tensor([12, 34])
@@ -627,7 +620,7 @@ class Tensor:
         return apply(np.matmul, self, other)
 
 
-def maximum(a, b):
+def maximum(a, b) -> Tensor:
     """Return the larger of two tensors or numbers, element by element; nan if either is nan.
 
     >>> maximum(from_numpy(np.array([-1, 5])), 0)
@@ -636,7 +629,7 @@ def maximum(a, b):
     return apply(np.maximum, a, b)
 
 
-def where(condition, a, b):
+def where(condition, a, b) -> Tensor:
     """Return elements of `a` where the condition holds and of `b` elsewhere; all three broadcast.
 
     TypeError unless the condition is bool.
@@ -646,13 +639,11 @@ def where(condition, a, b):
     """
     dtype = getattr(condition, "dtype", type(condition))
     if np.dtype(dtype) != bool:
-        raise TypeError(
-            f"where: expected a bool condition, got {dtype}: compare first, as in x > 0"
-        )
+        raise TypeError(f"where: expected a bool condition, got {dtype}: compare, as in x > 0")
     return apply(np.where, condition, a, b)
 
 
-def cat(tensors, dim=0):
+def cat(tensors: list[Tensor], dim: int = 0) -> Tensor:
     """Return a list of tensors end to end along an axis; on the others their sizes agree.
 
     (2, 3) and (4, 3) -> (6, 3). ValueError shows the two shapes that do not fit.
@@ -669,7 +660,7 @@ def cat(tensors, dim=0):
     return apply(concatenate, *tensors, axis=dim)
 
 
-def stack(tensors, dim=0):
+def stack(tensors: list[Tensor], dim: int = 0) -> Tensor:
     """Return a list of tensors of one shape side by side along a new axis.
 
     Three of (2, 4), dim=1 -> (2, 3, 4). ValueError shows the two shapes that differ.
@@ -684,11 +675,11 @@ def stack(tensors, dim=0):
     for shape in (t.shape for t in tensors):
         if shape != first:
             raise ValueError(f"stack: expected equal shapes, got {first} and {shape}")
-    slices = [apply(reshape, t, shape=(*first[:dim], 1, *first[dim:])) for t in tensors]
+    slices = [apply(np.reshape, t, shape=(*first[:dim], 1, *first[dim:])) for t in tensors]
     return apply(concatenate, *slices, axis=dim)
 
 
-def split(tensor, split_size_or_sections, dim=0):
+def split(tensor: Tensor, split_size_or_sections: int | list[int], dim: int = 0) -> tuple:
     """Return views of a tensor in a tuple: chunks of one size, the last shorter, or sizes listed.
 
     (5, 2), 2 -> (2, 2), (2, 2), (1, 2). ValueError unless one size is positive, or those listed add
@@ -700,7 +691,7 @@ def split(tensor, split_size_or_sections, dim=0):
     (dim,) = _axes("split", dim, tensor.ndim)
     n, sizes = tensor.shape[dim], split_size_or_sections
     if isinstance(sizes, int) and sizes > 0:
-        sizes = [min(sizes, n - start) for start in range(0, n, sizes)]
+        sizes = [min(sizes, n - start) for start in range(0, max(n, 1), sizes)]
     if isinstance(sizes, int) or sum(sizes) != n or min(sizes, default=0) < 0:
         raise ValueError(f"split: expected a size > 0, or sizes that add up to {n}, got {sizes}")
     ends = np.cumsum(sizes, dtype=int).tolist()
@@ -708,35 +699,35 @@ def split(tensor, split_size_or_sections, dim=0):
     return tuple(tensor[(slice(None),) * dim + (part,)] for part in parts)
 
 
-def from_numpy(array, requires_grad=False):
+def from_numpy(array: np.ndarray, requires_grad: bool = False) -> Tensor:
     """Return a tensor on the array's own memory."""
     if not isinstance(array, np.ndarray):
         raise TypeError(f"from_numpy: expected an array, got {type(array).__name__}: use Tensor")
     _numeric(array.dtype)
-    tensor = Tensor.__new__(Tensor)
+    tensor = _new(Tensor)
     tensor.data = array
     tensor.grad = tensor.recipe = None
     tensor.requires_grad = requires_grad
     return tensor
 
 
-def zeros(*shape, dtype=FLOAT32, requires_grad=False):
+def zeros(*shape: int, dtype=FLOAT32, requires_grad: bool = False) -> Tensor:
     """Return a tensor of zeros: `zeros(2, 3)`."""
     return from_numpy(np.zeros(_sizes(shape), _numeric(dtype)), requires_grad)
 
 
-def ones(*shape, dtype=FLOAT32, requires_grad=False):
+def ones(*shape: int, dtype=FLOAT32, requires_grad: bool = False) -> Tensor:
     """Return a tensor of ones: `ones(2, 3)`."""
     return from_numpy(np.ones(_sizes(shape), _numeric(dtype)), requires_grad)
 
 
-def full(shape, fill_value, dtype=None, requires_grad=False):
+def full(shape, fill_value, dtype=None, requires_grad: bool = False) -> Tensor:
     """Return a tensor in which every element is the value."""
     array = np.full(shape, fill_value, dtype or PYTHON_DTYPES[np.asarray(fill_value).dtype.kind])
     return from_numpy(array, requires_grad)
 
 
-def arange(start, end=None, step=1, dtype=None, requires_grad=False):
+def arange(start, end=None, step=1, dtype=None, requires_grad: bool = False) -> Tensor:
     """Return start, start + step, … below end; `arange(3)` is 0, 1, 2."""
     start, end = (0, start) if end is None else (start, end)
     if step == 0 or (end - start) * step < 0:
@@ -745,7 +736,7 @@ def arange(start, end=None, step=1, dtype=None, requires_grad=False):
     return from_numpy(array.astype(dtype or PYTHON_DTYPES[array.dtype.kind]), requires_grad)
 
 
-def eye(n, m=None, dtype=FLOAT32, requires_grad=False):
+def eye(n: int, m: int | None = None, dtype=FLOAT32, requires_grad: bool = False) -> Tensor:
     """Return the n x n (or n x m) matrix with ones on its diagonal."""
     return from_numpy(np.eye(n, m, dtype=_numeric(dtype)), requires_grad)
 
@@ -753,23 +744,23 @@ def eye(n, m=None, dtype=FLOAT32, requires_grad=False):
 _generator = None  # made when first needed: importing numpy.random takes time
 
 
-def manual_seed(seed):
+def manual_seed(seed: int | None) -> np.random.Generator:
     """Start the random numbers of the whole framework anew; return their generator."""
     global _generator
     _generator = np.random.default_rng(seed)
     return _generator
 
 
-def default_generator():
+def default_generator() -> np.random.Generator:
     """Return the NumPy generator from which the whole framework draws."""
     return manual_seed(None) if _generator is None else _generator
 
 
-def rand(*shape, requires_grad=False):
+def rand(*shape: int, requires_grad: bool = False) -> Tensor:
     """Return random numbers, uniform in [0, 1)."""
     return from_numpy(default_generator().random(_sizes(shape), FLOAT32), requires_grad)
 
 
-def randn(*shape, requires_grad=False):
+def randn(*shape: int, requires_grad: bool = False) -> Tensor:
     """Return random numbers, normal with mean 0 and variance 1."""
     return from_numpy(default_generator().standard_normal(_sizes(shape), FLOAT32), requires_grad)
