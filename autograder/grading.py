@@ -16,7 +16,7 @@ from assignments.catalog import Assignment, Course
 from autograder.compare import Disagreement
 from autograder.otter_light import AutograderConfig, ExceptionTestFile, GradingResults
 from autograder.outcome import Check, Grade, ModuleOutcome
-from autograder.sandbox import Sandbox, WorkerError
+from autograder.sandbox import Sandbox, StudentError, WorkerError, WorkerTimeout
 from autograder.session import Attempt, Session
 from autograder.student import Student, environment
 from autograder.suite import Case, Suite, load_suite, suite_digest
@@ -88,8 +88,15 @@ def _obstacle(workspace: Workspace, assignment: Assignment) -> tuple[str | None,
     try:
         Session(workspace, assignment, integrated=False).preflight()
     except WorkerError as failure:
-        return f"{assignment.source} cannot be imported: {failure}", failure
+        return f"{assignment.source} cannot be imported: {_reason(failure)}", failure
     return None, None
+
+
+def _reason(failure: WorkerError) -> str:
+    """Say why an import failed, message included: no probe has been in that worker."""
+    if isinstance(failure, StudentError) and failure.message:
+        return f"{failure}: {failure.message}"
+    return str(failure)
 
 
 class _Runner:
@@ -129,7 +136,7 @@ class _Runner:
         def send(probe, inputs):
             blocked = self._blocked
             if blocked is None and time.monotonic() > self._ends:
-                blocked = Disagreement(
+                blocked = WorkerTimeout(
                     f"the checks of this module took longer than {MODULE_BUDGET_S:g} s together"
                 )
             if blocked is not None:

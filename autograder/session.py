@@ -15,7 +15,7 @@ from autograder.workspace import Workspace
 class Attempt:
     """What one check's worker did, noted beside what otter records."""
 
-    failure: WorkerError | None = None  # the last one
+    failure: Exception | None = None  # the last one: no answer came, and why
     broken: AutograderError | None = None  # the grader's fault, not to be taken for a wrong answer
     output: str = ""
     duration_s: float = 0.0
@@ -33,6 +33,7 @@ class Session:
 
     def send(self, probe: bytes, inputs: dict[str, Any]) -> Any:
         """Run one probe in the worker; raises WorkerError, and remembers it."""
+        self.attempt.failure = None
         try:
             return self._ready().run(probe, inputs)
         except WorkerError as failure:

@@ -21,6 +21,7 @@ values = st.recursive(
 
 
 def same(got, want, rtol=1e-6, atol=0.0):
+    """Compare as the checks do."""
     require_same(got, want, rtol=rtol, atol=atol)
 
 

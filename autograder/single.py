@@ -1,0 +1,50 @@
+"""Grade one submission from its path to its written reports: the unit that a class is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from assignments.catalog import Assignment, Course, load_course
+from autograder import report as reports
+from autograder.grading import grade
+from autograder.intake import receive
+from autograder.sandbox import Limits, Sandbox
+
+
+def chosen(course: Course, modules: Sequence[str]) -> tuple[Assignment, ...]:
+    """Return the assignments called `modules` in course order; all of them when none is named."""
+    if not modules:
+        return course.assignments
+    named = {course.assignment(key).id for key in modules}
+    return tuple(one for one in course.assignments if one.id in named)
+
+
+def grade_one(
+    source: str | Path,
+    modules: Sequence[str],
+    folder: Path,
+    *,
+    seed: int,
+    unsandboxed: bool = False,
+    limits: Limits | None = None,
+    sandbox: Sandbox | None = None,
+) -> dict[str, Any]:
+    """Grade `source`, write the five files into `folder`, return the staff report.
+
+    A `sandbox` that is handed in stays open for the next submission.
+    """
+    course = load_course()
+    assignments = chosen(course, modules)
+    fresh = Sandbox(limits or Limits(), require_full=not unsandboxed)
+    with receive(source) as submission, nullcontext(sandbox) if sandbox else fresh as box:
+        outcome = grade(submission, assignments, course=course, seed=seed, sandbox=box)
+        now = datetime.now(timezone.utc)
+        report = reports.build(
+            outcome, submission, submitter_key=reports.load_key(), course=course, now=now
+        )
+        reports.write(report, outcome, folder)
+    return report
