@@ -208,3 +208,7 @@ def _time(minutes: int) -> str:
 
 def _shown(repository: Repository, path: Path) -> str:
     return path.relative_to(repository.root).as_posix()
+
+
+if __name__ == "__main__":
+    main()

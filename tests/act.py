@@ -1,0 +1,54 @@
+"""Run a workflow as GitHub would, on this machine: act, without containers and without network.
+
+The steps run on the host. Actions from elsewhere are stubs: `actions/checkout` does nothing (act
+has copied the repository), and `actions/setup-python` puts a folder with `python` on the PATH.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ACTION = """\
+name: stub
+runs:
+  using: composite
+  steps:
+    - shell: bash
+      run: {command}
+"""
+
+
+def act(
+    repository: Path, workflow: str, scratch: Path, *, python: Path, event: str = "push"
+) -> subprocess.CompletedProcess[str]:
+    """Run `workflow` (a path in `repository`) for `event`; the exit code is 0 if it is green.
+
+    `python` is the folder that setup-python provides; `scratch` an empty folder for act's files.
+    """
+    stubs = {"actions/checkout": "true", "actions/setup-python": f'echo "{python}" >> "$GITHUB_PATH"'}
+    command = [str(Path(sys.executable).parent / "act"), event, "--workflows", workflow]
+    command += ["--platform", "ubuntu-24.04=-self-hosted", "--no-cache-server"]
+    text = (repository / workflow).read_text(encoding="utf-8")
+    for action, version in re.findall(r"uses: ([\w./-]+)@(\w+)", text):
+        folder = scratch / "actions" / action
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "action.yml").write_text(ACTION.format(command=stubs[action]), encoding="utf-8")
+        command += ["--local-repository", f"{action}@{version}={folder}"]
+    home = scratch / "home"  # act keeps its files, and its settings, below the home folder
+    home.mkdir()
+    env = {key: value for key, value in os.environ.items() if not key.startswith("GITHUB_")}
+    env |= {"HOME": str(home), "XDG_CACHE_HOME": str(home), "XDG_CONFIG_HOME": str(home)}
+    return subprocess.run(
+        command,
+        cwd=repository,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        timeout=600,
+    )
