@@ -10,11 +10,7 @@ modules, which the worker may use anyway, and nothing else of the course. It obe
 and it ends, with all that it started, when the connection or the process behind it ends.
 """
 
-if __name__ == "__main__":  # run as a script: this folder must not stand for a package
-    import sys
-
-    sys.path.pop(0)
-    sys.path += sys.argv[2:]
+from __future__ import annotations
 
 import base64
 import contextlib
@@ -25,9 +21,14 @@ import os
 import resource
 import select
 import signal
+import site
 import socket
 import sys
 from typing import Any
+
+import numpy as np
+
+from autograder.sandbox import kernel, layers, package, proof, worker
 
 PRELOADED = """
     numpy numpy.linalg numpy.random numpy.fft numpy.polynomial numpy.testing numpy.ma
@@ -53,6 +54,9 @@ def preload() -> None:
     for name in PRELOADED:
         with contextlib.suppress(ModuleNotFoundError):  # NumPy's modules differ by version
             importlib.import_module(name)
+    site.setquit()  # Python was started without `site`; students know exit() and help()
+    site.sethelper()
+    np.random.seed(0)  # unseeded numbers repeat when a regrade asks again
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace", line_buffering=True)
 
@@ -68,17 +72,32 @@ class Server:
         self._branches: set[int] = set()
         self._above = (config["grader_pid"],)
         self._importer = package.install(config["package"])
+        self._ruleset = _ruleset() if "landlock" in config["layers"] else None
         self._settle()
 
     def _settle(self) -> None:
         """Become the subreaper of what comes below; keep the collector off what is loaded."""
         self._above += (os.getpid(),)
-        self._orders = _orders(self._config, self._above, self._importer)
+        self._orders = self._prepare_orders()
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
         if "dumpable" in self._config["layers"]:
             kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
         gc.collect()
         gc.freeze()
+
+    def _prepare_orders(self) -> worker.Orders:
+        config, program = self._config, self._config["seccomp_program"]
+        lock = layers.Lock(
+            memory_bytes=config["memory_bytes"],
+            cpu_s=config["cpu_s"],
+            landlock_ruleset=self._ruleset,
+            seccomp_program=base64.b64decode(program) if program else None,
+            drops_uid=os.geteuid() == 0,
+            server_pid=os.getpid(),
+        )
+        targets = proof.Targets(self._above, config["memory_bytes"])
+        wanted = tuple(config["layers"])
+        return worker.Orders(lock, wanted, targets, config["reply_bytes"], self._importer)
 
     def _watch_parent(self) -> None:
         self._parent = os.pidfd_open(os.getppid())  # readable once that process has ended
@@ -173,35 +192,21 @@ def _children() -> set[int]:
         return set()
 
 
-def _orders(config: dict[str, Any], above: tuple[int, ...], importer) -> "worker.Orders":
-    ruleset = None
-    with contextlib.suppress(OSError):  # the layer itself reports it
-        if "landlock" in config["layers"]:
-            ruleset = kernel.landlock_deny_all()
-    program = config["seccomp_program"]
-    lock = layers.Lock(
-        memory_bytes=config["memory_bytes"],
-        cpu_s=config["cpu_s"],
-        landlock_ruleset=ruleset,
-        seccomp_program=base64.b64decode(program) if program else None,
-        drops_uid=os.geteuid() == 0,
-        server_pid=os.getpid(),
-    )
-    targets = proof.Targets(above, config["memory_bytes"])
-    return worker.Orders(lock, tuple(config["layers"]), targets, config["reply_bytes"], importer)
+def _ruleset() -> int | None:
+    try:
+        return kernel.landlock_deny_all()
+    except OSError:  # the layer itself reports that it is missing
+        return None
 
 
 def main() -> None:
     """Serve the connection whose descriptor is the first argument."""
     connection = socket.socket(fileno=int(sys.argv[1]))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (worker.MAX_DESCRIPTORS, worker.MAX_DESCRIPTORS))
+    bound = worker.MAX_DESCRIPTORS
+    resource.setrlimit(resource.RLIMIT_NOFILE, (bound, bound))
     preload()
     for name in [name for name in sys.modules if name.partition(".")[0] == "autograder"]:
         del sys.modules[name]  # student code finds what it would find at home
-    Server(connection, json.loads(connection.recv(MESSAGE_BYTES))).serve()
-
-
-if __name__ == "__main__":
-    from autograder.sandbox import kernel, layers, package, proof, worker
-
-    main()
+    config = json.loads(connection.recv(MESSAGE_BYTES))
+    if os.getppid() == config["grader_pid"]:  # else it died meanwhile
+        Server(connection, config).serve()

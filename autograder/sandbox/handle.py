@@ -59,6 +59,7 @@ class Worker:
         self._files: list[tuple[str, int]] = []
         self._failure: WorkerError | None = None
         self._closed = False
+        self.pid: int | None = None
         self.usage = Usage()
 
     def __enter__(self) -> Worker:
@@ -88,35 +89,45 @@ class Worker:
         """Return what a probe answers: `probe` is the marshalled code of a function of `inputs`."""
         return self._ask("run", code=np.frombuffer(probe, np.uint8), inputs=inputs)
 
+    def report(self) -> dict[str, Any]:
+        """Return what the worker says of its layers, before any student code is in it."""
+        try:
+            report = self._channel.receive(time.monotonic() + START_S, max_bytes=0)
+        except (Late, Ended, Flooded, ProtocolError) as error:
+            end = self._finish()
+            said = f"{type(error).__name__}, exit {end['exit']}, {self.usage.output[-300:]!r}"
+            raise GraderError(f"a worker of the sandbox did not start ({said})") from None
+        self.pid = report["pid"]
+        return report
+
     def close(self) -> None:
         """End the worker and all its descendants; fill in `usage`. Harmless when repeated."""
         if not self._closed:
-            self._closed = True
             self._finish()
 
     def _finish(self) -> dict[str, Any]:
-        end = self._end()
-        self._channel.close()
-        printed, dropped = self._channel.printed, self._channel.printed_bytes
-        text = clean(printed.decode("utf-8", "replace"), self._limits.output_bytes)
-        self.usage = Usage(end["cpu_s"], end["peak_rss_bytes"], text, dropped > len(printed))
+        self._closed = True
+        try:
+            end = self._end()
+        finally:
+            self._channel.close()
+        self.usage = Usage(end["cpu_s"], end["peak_rss_bytes"], *self._output())
         return end
 
-    def begin(self) -> dict[str, Any]:
-        """Return what the worker says of its layers before any student code is in it."""
-        try:
-            return self._channel.receive(time.monotonic() + START_S, max_bytes=0)
-        except (Late, Ended, ProtocolError) as error:
-            end = self._finish()
-            self._closed = True
-            how = f"{type(error).__name__.lower()}, exit {end['exit']}: {self.usage.output[-300:]}"
-            raise GraderError(f"a worker did not start ({how})") from None
+    def _output(self) -> tuple[str, bool]:
+        """Return the printed text, cleaned, and whether some of it was dropped."""
+        kept, bound = self._channel.printed, self._limits.output_bytes
+        text = clean(kept.decode("utf-8", "replace"), bound)
+        dropped = self._channel.printed_bytes - len(kept)
+        if dropped:
+            text += f"\n[{size(dropped)} more were printed; output is cut at {size(bound)}]"
+        return text, dropped > 0
 
     def _ask(self, operation: str, **arguments: Any) -> Any:
-        if self._failure is not None:
-            raise WorkerDied(f"this worker has ended: {self._failure}")
+        if self._closed:
+            raise WorkerDied(f"this worker has ended: {self._failure or 'it was closed'}")
         identity = secrets.randbits(53)
-        request = encode({"id": identity, "op": operation, **arguments})
+        request = _encode({"id": identity, "op": operation, **arguments})
         deadline = time.monotonic() + self._limits.wall_s
         try:
             if self._channel.has_unread():
@@ -168,7 +179,6 @@ class Worker:
 
     def _fail(self, failure: WorkerError | None) -> WorkerError:
         """End the worker and remember why; None means: find out from how the process ended."""
-        self._closed = True
         end = self._finish()
         self._failure = failure or self._cause_of_death(end)
         return self._failure
@@ -177,8 +187,8 @@ class Worker:
         code = end["exit"]
         if end["cpu_s"] >= self._limits.cpu_s:
             return WorkerTimeout(f"used more than {self._limits.cpu_s:g} s of processor time")
-        # NumPy and the C library do not all survive a refused allocation: some abort or crash.
-        if code < 0 and end["peak_rss_bytes"] > 0.7 * self._limits.memory_bytes:
+        # Not all C code survives an allocation that is refused: some aborts or crashes.
+        if end["peak_rss_bytes"] > 0.7 * self._limits.memory_bytes:
             return WorkerMemory(self._memory_text())
         if code < 0:
             return WorkerDied(f"the process was ended by {signal.Signals(-code).name}")
@@ -186,6 +196,13 @@ class Worker:
 
     def _memory_text(self) -> str:
         return f"needed more than {size(self._limits.memory_bytes)} of memory"
+
+
+def _encode(request: dict[str, Any]) -> list[memoryview]:
+    try:
+        return encode(request)
+    except (TypeError, ValueError) as error:
+        raise GraderError(f"an input of a probe cannot travel: {error}") from None
 
 
 def exception_name(name: str) -> str:

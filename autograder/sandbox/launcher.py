@@ -1,4 +1,4 @@
-"""The sandbox as the grader sees it: starts fork servers, checks the proof of every worker."""
+"""The sandbox as the grader sees it: starts fork servers, hands out workers that are proved."""
 
 from __future__ import annotations
 
@@ -9,26 +9,43 @@ import os
 import socket
 import subprocess
 import sys
-import weakref
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from autograder.errors import GraderError, IsolationError
+from autograder.sandbox.channel import Channel
 from autograder.sandbox.handle import START_S, Worker
+from autograder.sandbox.isolation import Isolation, judge
 from autograder.sandbox.limits import Limits
 
-HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
+ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "tinytorch" / "__init__.py"
-# Where nothing stands between student code and these three, the layers protect nothing.
-BARE = {"read_hidden", "fork", "tcp"}
+# Its arguments: the descriptor of its connection, then where it finds NumPy and this package.
+BOOT = """
+import sys
+sys.path[:1] = []  # the folder it was started in
+sys.path += sys.argv[2:]
+from autograder.sandbox.forkserver import main
+main()
+"""
+MESSAGE_BYTES = 1 << 16
+# Nothing of the grader's own environment; a fixed hash seed, so that a regrade repeats itself.
+ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin",
+    "LANG": "C.UTF-8",
+    "HOME": "/nonexistent",
+    "TMPDIR": "/nonexistent",
+    "PYTHONHASHSEED": "0",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+}
 
 
 class Sandbox:
-    """Gives out locked workers; use it in a `with` block, from one thread."""
+    """Hands out locked workers; use it in a `with` block."""
 
     def __init__(
         self,
@@ -42,41 +59,62 @@ class Sandbox:
         `without` names layers to leave out, so that tests can show what each is for.
         """
         self.limits = limits or Limits()
-        self.missing: dict[str, str] = {}  # a missing layer or broken guarantee -> the reason
-        self.proved: tuple[str, ...] = ()
-        self._require_full, self._without = require_full, frozenset(without)
-        self._branches: dict[str, Branch] = {}
+        self._require_full = require_full
+        self._absent = {layer: "left out on purpose" for layer in without}
+        self._found: Isolation | None = None
         self._process: subprocess.Popen | None = None
-        self._reasons: dict[str, str] = {}
-
-    @property
-    def isolation(self) -> str:
-        """Return "full", "reduced(…)" with what is missing, or "none"."""
-        if not self.missing:
-            return "full"
-        return "none" if BARE <= self.missing.keys() else f"reduced({', '.join(self.missing)})"
+        self._branches: dict[str, Branch] = {}
 
     def __enter__(self) -> Sandbox:
-        """Start the first fork server, and prove a first worker."""
+        """Start the first fork server and prove a first worker."""
         if not sys.platform.startswith("linux"):
             raise IsolationError(
                 f"isolation: none; grading runs on Linux, this is {sys.platform}: "
-                "use Linux, a virtual machine or a container"
+                "use a Linux machine, a virtual machine or a container"
             )
+        if self._process is not None:
+            raise GraderError("this sandbox is open already")
         try:
             self._start()
-            self._prove()
+            self.branch({}).worker().close()
+            if self._require_full and self.missing:
+                explained = self._found.explain()
+                raise IsolationError(f"full isolation is required, missing: {explained}")
         except BaseException:
             self.close()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End everything that was started."""
+        """End every process of this sandbox."""
         self.close()
 
+    @property
+    def isolation(self) -> str:
+        """Return "full", "reduced(…)" with what is missing, or "none"; proved when opened."""
+        return str(self._found or Isolation())
+
+    @property
+    def missing(self) -> dict[str, str]:
+        """Return the missing layers and broken guarantees, each with the reason."""
+        return (self._found or Isolation()).missing
+
+    @property
+    def proved(self) -> tuple[str, ...]:
+        """Return the guarantees that a worker tried in vain to break."""
+        return (self._found or Isolation()).proved
+
+    def branch(self, modules: dict[str, str]) -> Branch:
+        """Return the fork server that has imported the reference's `modules`, {name: source}."""
+        if self._process is None:
+            raise GraderError("the sandbox is not open: use it in a `with` block")
+        key = json.dumps(list(modules.items()))
+        if key not in self._branches:
+            self._branches[key] = self._root.fork(modules)
+        return self._branches[key]
+
     def close(self) -> None:
-        """End all processes of this sandbox. Harmless when repeated."""
+        """End every process of this sandbox; harmless when repeated."""
         for branch in self._branches.values():
             branch.close()
         self._branches = {}
@@ -86,33 +124,15 @@ class Sandbox:
             self._process.kill()
             self._process.wait()
             self._process = None
-
-    def branch(self, modules: dict[str, str]) -> Branch:
-        """Return the branch that has imported these reference modules, {name: source}, in order."""
-        key = json.dumps(list(modules.items()))
-        if key not in self._branches:
-            self._branches[key] = self._root.fork(modules)
-        return self._branches[key]
-
-    @property
-    def _root(self) -> Branch:
-        root = self._branches.get("[]")
-        if root is None:
-            raise GraderError("the sandbox is not open: use it in a `with` block")
-        return root
+            _expose()
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
+            python = [sys.executable, "-S", "-B"]  # without `site`, no .pth file is executed
+            found_at = [str(Path(np.__file__).parents[1]), str(ROOT)]
             self._process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-s",
-                    "-B",
-                    HERE / "forkserver.py",
-                    str(theirs.fileno()),
-                    *_path(),
-                ],
+                [*python, "-c", BOOT, str(theirs.fileno()), *found_at],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -120,81 +140,71 @@ class Sandbox:
                 cwd="/",
                 env=ENVIRONMENT,
             )
-        self._branches["[]"] = Branch(self, ours)
-        _hide(self._without)
-        config = json.dumps(self._config()).encode()
-        self._root.say(config)
+        _conceal()
+        self._root = Branch(ours, self.limits, self._accept)
+        self._branches["[]"] = self._root
+        self._root.say(json.dumps(self._config()))
 
     def _config(self) -> dict[str, Any]:
-        from autograder.sandbox import layers  # not at the top: it can be imported on Linux only
+        from autograder.sandbox import layers  # which only Linux can import
 
-        chosen = [n for n in layers.names(os.geteuid() == 0) if n not in self._without]
-        self._reasons = {name: "left out" for name in self._without}
+        wanted = layers.required(as_root=os.geteuid() == 0)
         return {
             "grader_pid": os.getpid(),
-            "layers": chosen,
+            "layers": [name for name in wanted if name not in self._absent],
             "memory_bytes": self.limits.memory_bytes,
             "cpu_s": self.limits.cpu_s,
             "reply_bytes": self.limits.reply_bytes,
-            "seccomp_program": self._seccomp_program() if "seccomp" in chosen else None,
+            "seccomp_program": self._seccomp_program(),
             "package": PACKAGE.read_text(encoding="utf-8"),
         }
 
     def _seccomp_program(self) -> str | None:
-        from autograder.sandbox import filter
+        from autograder.sandbox import syscalls
 
         try:
-            return base64.b64encode(filter.program()).decode()
-        except (ImportError, RuntimeError, OSError) as error:
-            self._reasons["seccomp"] = f"{error}"
+            return base64.b64encode(syscalls.program()).decode()
+        except (ImportError, RuntimeError, OSError):  # the layer itself reports that it is missing
             return None
 
-    def _prove(self) -> None:
-        with self.branch({}).worker() as worker:
-            del worker
-        if self.missing and self._require_full:
-            listed = "; ".join(f"{name} ({reason})" for name, reason in self.missing.items())
-            raise IsolationError(f"full isolation is required, missing: {listed}")
-
-    def judge(self, report: dict[str, Any]) -> None:
-        """Compare what a worker says of its layers with what is required."""
-        from autograder.sandbox import proof
-
-        failed = {name: self._reasons.get(name, why) for name, why in report["failed"].items()}
-        failed |= {n: self._reasons[n] for n in self._without}
-        broken = {name: "an attempt to break it succeeded" for name in report["broken"]}
-        missing = failed | {name: why for name, why in broken.items() if name in proof.REQUIRED}
-        self.proved = tuple(name for name in proof.GUARANTEES if name not in broken)
-        grew = missing.keys() - self.missing.keys()
-        if grew and self._first_is_proved:
-            raise IsolationError(f"a worker lacks what the first one had: {', '.join(grew)}")
-        self.missing, self._first_is_proved = missing, True
-
-    _first_is_proved = False
+    def _accept(self, report: dict[str, Any]) -> None:
+        """Take the first worker's report as the sandbox's; refuse a later one that is worse."""
+        found = judge(report, self._absent)
+        first = self._found = self._found or found
+        if not found.missing.keys() <= first.missing.keys():
+            raise IsolationError(f"a worker is isolated less than the first: {found.explain()}")
 
 
 class Branch:
-    """A fork server: gives out one worker at a time."""
+    """A fork server that hands out one worker at a time."""
 
-    def __init__(self, sandbox: Sandbox, connection: socket.socket):
-        """Speak with a server over `connection`."""
-        self._sandbox, self._connection = sandbox, connection
+    def __init__(
+        self,
+        connection: socket.socket,
+        limits: Limits,
+        accept: Callable[[dict[str, Any]], None],
+    ):
+        """Speak with a server over `connection`; `accept` refuses a worker by its report."""
+        self._connection, self._limits, self._accept = connection, limits, accept
         self._connection.settimeout(START_S)
-        self._worker = None
+        self._busy = False
 
     def worker(self) -> Worker:
-        """Return a fresh process, locked and proved; only one per branch may be open."""
-        from autograder.sandbox.channel import Channel
-
-        if self._worker is not None and self._worker() is not None:
-            self._worker().close()
-        channel = Channel(self._sandbox.limits)
-        self.say(b'{"op": "spawn"}', channel.theirs)
-        channel.close_theirs()
-        worker = Worker(channel, self._sandbox.limits, self._end_worker)
-        self._worker = weakref.ref(worker)
+        """Return a fresh process, locked and proved; only one may be open at a time."""
+        if self._busy:
+            raise GraderError("close the worker of this branch before asking for another")
+        channel = Channel(self._limits)
         try:
-            self._sandbox.judge(worker.begin())
+            self.say('{"op": "spawn"}', channel.theirs)
+        except GraderError:
+            channel.close()
+            raise
+        finally:
+            channel.close_theirs()
+        self._busy = True
+        worker = Worker(channel, self._limits, self._end_worker)
+        try:
+            self._accept(worker.report())
         except BaseException:
             worker.close()
             raise
@@ -203,67 +213,65 @@ class Branch:
     def fork(self, modules: dict[str, str]) -> Branch:
         """Return a new server, forked from this one, that has imported `modules`."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        sources = os.memfd_create("reference")
+        with theirs, open(os.memfd_create("modules"), "w+b") as file:
+            file.write(json.dumps(modules).encode())
+            file.seek(0)
+            self.say('{"op": "branch"}', (theirs.fileno(), file.fileno()))
+        branch = Branch(ours, self._limits, self._accept)
         try:
-            os.write(sources, json.dumps(modules).encode())
-            os.lseek(sources, 0, os.SEEK_SET)
-            self.say(b'{"op": "branch"}', (theirs.fileno(), sources))
-        finally:
-            theirs.close()
-            os.close(sources)
-        branch = Branch(self._sandbox, ours)
-        branch.hear()
+            branch.hear()
+        except GraderError:
+            branch.close()
+            raise
         return branch
 
     def close(self) -> None:
-        """End the server and its worker."""
+        """Hang up, which ends the server and its worker."""
         self._connection.close()
 
-    def _end_worker(self) -> dict[str, Any]:
-        self.say(b'{"op": "end"}')
-        return self.hear()
-
-    def say(self, message: bytes, descriptors: Collection[int] = ()) -> None:
-        """Send a message and descriptors to the server."""
+    def say(self, message: str, descriptors: Collection[int] = ()) -> None:
+        """Send a message, with descriptors, to the server."""
         try:
-            socket.send_fds(self._connection, [message], list(descriptors))
+            socket.send_fds(self._connection, [message.encode()], list(descriptors))
         except OSError as error:
-            raise GraderError(f"the fork server has ended: {error}") from None
+            raise GraderError(f"a fork server of the sandbox has ended ({error})") from None
 
     def hear(self) -> dict[str, Any]:
         """Return the server's answer."""
         try:
-            data = self._connection.recv(1 << 16)
+            data = self._connection.recv(MESSAGE_BYTES)
         except OSError as error:
-            raise GraderError(f"the fork server does not answer: {error}") from None
+            raise GraderError(f"a fork server of the sandbox does not answer ({error})") from None
         if not data:
-            raise GraderError("the fork server has ended without an answer")
+            raise GraderError("a fork server of the sandbox has ended without an answer")
         answer = json.loads(data)
         if "error" in answer:
-            raise GraderError(f"the fork server: {answer['error']}")
+            raise GraderError(f"a fork server of the sandbox: {answer['error']}")
         return answer
 
-
-# Nothing of the grader's environment reaches a worker; a fixed hash seed makes a regrade repeat.
-ENVIRONMENT = {
-    "PATH": "/usr/bin:/bin",
-    "LANG": "C.UTF-8",
-    "HOME": "/nonexistent",
-    "TMPDIR": "/nonexistent",
-    "PYTHONHASHSEED": "0",
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-}
+    def _end_worker(self) -> dict[str, Any]:
+        self._busy = False
+        self.say('{"op": "end"}')
+        return self.hear()
 
 
-def _path() -> list[str]:
-    """Return where the server finds NumPy and this package, after the standard library."""
-    return [str(Path(np.__file__).parents[1]), str(ROOT)]
+_concealed = 0  # open sandboxes in this process
 
 
-def _hide(without: Collection[str]) -> None:
-    """Make the memory of this process unreadable to other processes of the same user."""
+def _conceal() -> None:
+    """Let no process of the same user read this one's memory, where the hidden tests are."""
     from autograder.sandbox import kernel
 
-    if "dumpable" not in without:
-        kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+    global _concealed
+    _concealed += 1
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+
+
+def _expose() -> None:
+    """Undo `_conceal` once the last sandbox is closed: debuggers and /proc work again."""
+    from autograder.sandbox import kernel
+
+    global _concealed
+    _concealed -= 1
+    if not _concealed:
+        kernel.prctl(kernel.PR_SET_DUMPABLE, 1)

@@ -6,6 +6,7 @@ out of reach by Landlock and by seccomp, and mostly by its owner too.
 
 from __future__ import annotations
 
+import math
 import os
 import resource
 import signal
@@ -25,16 +26,16 @@ class Lock:
     """What the layers need to know, made once by the fork server."""
 
     memory_bytes: int
-    cpu_s: int
+    cpu_s: float
     landlock_ruleset: int | None  # a file descriptor
     seccomp_program: bytes | None
     drops_uid: bool  # True where the server runs as root
     server_pid: int
 
 
-def names(drops_uid: bool) -> tuple[str, ...]:
+def required(as_root: bool) -> tuple[str, ...]:
     """Return the layers that a worker must have; only root has a uid to drop."""
-    return tuple(name for name in _LAYERS if name != "uid" or drops_uid)
+    return tuple(name for name in LAYERS if name != "uid" or as_root)
 
 
 def apply(lock: Lock, chosen: tuple[str, ...]) -> dict[str, str]:
@@ -51,7 +52,7 @@ def apply(lock: Lock, chosen: tuple[str, ...]) -> dict[str, str]:
 def _limits(lock: Lock) -> None:
     bounds = {
         resource.RLIMIT_AS: lock.memory_bytes,
-        resource.RLIMIT_CPU: lock.cpu_s,
+        resource.RLIMIT_CPU: math.ceil(lock.cpu_s),
         resource.RLIMIT_STACK: STACK_BYTES,
         resource.RLIMIT_NOFILE: OPEN_FILES,
         resource.RLIMIT_FSIZE: 0,
@@ -94,14 +95,14 @@ def _dumpable(lock: Lock) -> None:
 
 def _landlock(lock: Lock) -> None:
     if lock.landlock_ruleset is None:
-        raise OSError("this kernel has no Landlock (Linux 5.13 or newer with it enabled)")
+        raise OSError("this kernel has no Landlock")
     kernel.landlock_restrict(lock.landlock_ruleset)
     os.close(lock.landlock_ruleset)
 
 
 def _seccomp(lock: Lock) -> None:
     if lock.seccomp_program is None:
-        raise OSError("libseccomp or its binding is missing (libseccomp2 and pip's pyseccomp)")
+        raise OSError("the filter could not be made")
     kernel.seccomp_filter(lock.seccomp_program)
 
 

@@ -12,7 +12,7 @@ class Limits:
     """What one worker may use; the defaults are those of a check of the course."""
 
     wall_s: float = 10.0  # for each compile, load or run
-    cpu_s: int = 60  # processor time of the worker's whole life, all threads together
+    cpu_s: float = 60.0  # processor time of the worker's whole life, all threads together
     memory_bytes: int = 2 * GIB  # address space, the interpreter and NumPy included
     output_bytes: int = 64 * KIB  # printed text that is kept; what follows is counted and dropped
     flood_bytes: int = MIB  # printed text that ends the worker

@@ -45,11 +45,14 @@ def main(orders: Orders, requests: int, replies: int, output: int) -> None:
         _keep_only(requests, replies, output, orders.lock.landlock_ruleset)
         failed = layers.apply(orders.lock, orders.layers)
         broken = proof.broken(orders.targets)
-        random.seed(0)  # forking seeded it anew; a regrade must see the same numbers
+        random.seed(0)  # forking seeded it anew, and a regrade must see the same numbers
         _send(replies, wire.encode({"failed": failed, "broken": broken, "pid": os.getpid()}))
         _Answers(orders).serve(requests, replies)
-    finally:
         os._exit(0)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        os._exit(1)
 
 
 def _keep_only(requests: int, replies: int, output: int, ruleset: int | None) -> None:
@@ -72,8 +75,8 @@ class _Answers:
     def serve(self, requests: int, replies: int) -> None:
         while (request := _receive(requests)) is not None:
             frame = self._frame(request)
-            for stream in (sys.__stdout__, sys.__stderr__):
-                _quietly(stream.flush)
+            _quietly(lambda: sys.__stdout__.flush())
+            _quietly(lambda: sys.__stderr__.flush())
             _send(replies, frame)
 
     def _frame(self, request: dict[str, Any]) -> list[memoryview]:
@@ -119,7 +122,7 @@ class _Answers:
         kinds = type.mro(type(error))
         known = next(k.__name__ for k in kinds if k.__module__ in ("builtins", "numpy.exceptions"))
         file, line = self._place(error)
-        message = _quietly(lambda: str(error)[:MESSAGE_LENGTH]) or ""
+        message = _quietly(lambda: _message(error)[:MESSAGE_LENGTH]) or ""
         return {"type": known, "file": file, "line": line, "message": message}
 
     def _place(self, error: BaseException) -> tuple[int | None, int | None]:
@@ -138,6 +141,11 @@ def _frames(error: BaseException) -> Iterable[tuple[CodeType, int]]:
     while trace is not None:
         yield trace.tb_frame.f_code, trace.tb_lineno
         trace = trace.tb_next
+
+
+def _message(error: BaseException) -> str:
+    # What a SyntaxError adds in brackets, file and line, is reported apart.
+    return str(error.msg if isinstance(error, SyntaxError) else error)
 
 
 def _quietly(action: Callable[[], Any]) -> Any:
