@@ -1,0 +1,185 @@
+"""The pipeline: what earns points, what does not, and whose fault it is."""
+
+import dataclasses
+import re
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+
+from assignments.catalog import load_course
+from autograder import grading
+from autograder.errors import GraderError
+from autograder.intake import Submission
+from autograder.sandbox import Limits, Sandbox
+from autograder.suite import reference_path
+from autograder.workspace import Workspace
+
+COURSE = load_course()
+
+
+def source(key: str) -> str:
+    """Return the reference's file of a module."""
+    return reference_path(COURSE.assignment(key)).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def sandbox():
+    """Return a warm sandbox whose checks may take two seconds."""
+    with Sandbox(Limits(wall_s=2.0)) as box:
+        yield box
+
+
+@pytest.fixture
+def grade(tmp_path, sandbox):
+    """Return a function that grades {module: text} and returns the outcome of one module."""
+
+    def grade(files: dict[str, str], key: str, seed: int = 1):
+        (tmp_path / "tinytorch").mkdir(exist_ok=True)
+        for name, text in files.items():
+            (tmp_path / "tinytorch" / f"{name}.py").write_text(text, encoding="utf-8")
+        now = datetime.now(timezone.utc)
+        submission = Submission("student", Path(tmp_path), "0" * 64, now)
+        chosen = [COURSE.assignment(key)]
+        return grading.grade(submission, chosen, course=COURSE, seed=seed, sandbox=sandbox)
+
+    return grade
+
+
+def one(outcome):
+    """Return the only module of a grade."""
+    (module,) = outcome.modules
+    return module
+
+
+@pytest.mark.parametrize("assignment", COURSE.assignments, ids=lambda a: a.id)
+def test_the_reference_earns_everything_alone_and_integrated(grade, assignment):
+    """Full marks, full isolation, and every check also passes on files that are all its own."""
+    files = {a.module: source(a.id) for a in COURSE.assignments if a.number <= assignment.number}
+    outcome = grade(files, assignment.id)
+    module = one(outcome)
+    assert (module.points, module.status, module.note) == (100, "passed", None)
+    assert module.integrated_passed == module.integrated_total == len(module.checks)
+    assert outcome.isolation == "full" and not outcome.practice
+
+
+def test_a_grade_is_repeated_by_its_seed(grade):
+    """Points, statuses, errors and lines are a function of submission, suite and seed."""
+    wrong = source("02").replace("np.tanh", "np.sin")
+    assert wrong != source("02")
+    first, second = (one(grade({"activations": wrong}, "02", seed=7)) for _ in range(2))
+    same = [dataclasses.replace(c, duration_s=0) for c in first.checks]
+    assert same == [dataclasses.replace(c, duration_s=0) for c in second.checks]
+    assert 0 < first.points < 100 and first.status == "partial"
+
+
+def test_a_mistake_in_a_lower_module_costs_only_there(grade):
+    """02 is graded on the reference's tensor; the student's own shows in the integrated pass."""
+    broken = source("01") + "\n\ndef apply(op, *inputs, **kwargs):\n    return None\n"
+    module = one(grade({"tensor": broken, "activations": source("02")}, "02"))
+    assert module.points == 100
+    assert module.integrated_passed == 0
+
+
+def test_an_integrated_pass_needs_the_students_lower_modules(grade):
+    """Without their tensor.py there is nothing to integrate with; the points stay."""
+    module = one(grade({"activations": source("02")}, "02"))
+    assert (module.points, module.integrated_passed) == (100, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "says"),
+    [
+        ("def relu(:\n", "error", "SyntaxError in tinytorch/activations.py, line 1"),
+        ("import torch\n", "error", "ModuleNotFoundError .* line 1: No module named 'torch'"),
+        ("x = 1\n1 / 0\n", "error", "ZeroDivisionError in tinytorch/activations.py, line 2"),
+        ("while True:\n    pass\n", "timeout", "took longer than 2 s"),
+        ("import os\nos._exit(0)\n", "error", "ended itself with status 0"),
+        ("raise SystemExit(0)\n", "error", "SystemExit"),
+        ("x = bytearray(10**11)\n", "error", "memory"),
+    ],
+)
+def test_a_file_that_cannot_be_imported_earns_nothing_and_says_why(grade, text, status, says):
+    """One note for the module; no check waits for the same failure again."""
+    module = one(grade({"activations": text}, "02"))
+    assert (module.points, module.status) == (0, status)
+    assert module.note is not None
+    assert re.search(says, module.note), module.note
+    assert sum(check.duration_s for check in module.checks) < 2
+
+
+def test_a_missing_file_says_how_to_start(grade):
+    """It is not an error: the student has not begun."""
+    module = one(grade({}, "02"))
+    assert (module.points, module.status) == (0, "failed")
+    assert module.note == "tinytorch/activations.py is missing: run `tito start 02` and commit it"
+
+
+def test_a_hidden_check_tells_its_hint_the_exception_and_the_line_and_no_more(grade):
+    """Values, messages and output of hidden checks stay with staff's test files."""
+    leaking = source("02") + (
+        "\n\ndef relu(x):\n    print('SECRET', x)\n    raise ValueError(f'SECRET {x}')\n"
+    )
+    checks = [c for c in one(grade({"activations": leaking}, "02")).checks if c.task == "relu"]
+    assert {check.suite for check in checks} == {"shown", "hidden"}
+    for check in checks:
+        assert (check.status, check.error) == ("error", "ValueError")
+        assert check.line == leaking.count("\n")
+        assert ("SECRET" in check.message + check.output) == (check.suite == "shown")
+
+
+def test_a_loop_in_one_function_costs_its_checks_only(grade):
+    """Each of its checks names the bound; all others are as before."""
+    looping = source("02") + "\n\ndef silu(x):\n    while True:\n        pass\n"
+    module = one(grade({"activations": looping}, "02"))
+    lost = [check for check in module.checks if check.status != "passed"]
+    assert {check.task for check in lost} == {"silu"}
+    assert {(check.status, check.error) for check in lost} == {("timeout", "took longer than 2 s")}
+
+
+def test_a_module_has_a_budget_that_no_number_of_loops_exceeds(grade, monkeypatch):
+    """What has not run when it is spent fails with the reason."""
+    monkeypatch.setattr(grading, "MODULE_BUDGET_S", 0.0)
+    module = one(grade({"activations": source("02")}, "02"))
+    assert (module.points, module.status) == (0, "failed")
+    assert {c.error for c in module.checks} == {
+        "the checks of this module took longer than 0 s together"
+    }
+
+
+def test_the_graders_own_fault_is_not_a_wrong_answer(grade, monkeypatch):
+    """A dead fork server must not become zero points: the submission is ungradable."""
+
+    def broken(self, probe, inputs):
+        raise GraderError("the fork server has ended")
+
+    monkeypatch.setattr("autograder.sandbox.handle.Worker.run", broken)
+    with pytest.raises(GraderError, match="fork server has ended"):
+        grade({"activations": source("02")}, "02")
+
+
+def test_shown_checks_run_before_hidden_ones(grade, monkeypatch):
+    """Nothing that is learned in a hidden check can come out in a shown one."""
+    order = []
+    run = grading._Runner._run
+
+    def spy(self, case, session):
+        order.append(case.suite)
+        return run(self, case, session)
+
+    monkeypatch.setattr(grading._Runner, "_run", spy)
+    grade({"activations": source("02")}, "02")
+    assert order == sorted(order, reverse=True) and {"shown", "hidden"} == set(order)
+
+
+def test_every_check_has_a_worker_of_its_own(grade, monkeypatch):
+    """A hidden input that is seen in one check cannot be told in another."""
+    opened, isolated = [], Workspace.isolated
+
+    def spy(self, assignment):
+        opened.append(isolated(self, assignment))
+        return opened[-1]
+
+    monkeypatch.setattr(Workspace, "isolated", spy)
+    module = one(grade({"activations": source("02")}, "02"))
+    assert len(set(map(id, opened))) == 1 + len(module.checks)  # one learns whether it imports
