@@ -98,6 +98,11 @@ class Ledger:
         newest = "SELECT max(start) FROM reports GROUP BY submitter"
         return self._read(f"SELECT start, length FROM reports WHERE start IN ({newest})")
 
+    def find(self, report_id: str) -> dict[str, Any] | None:
+        """Return the report with this id."""
+        query = "SELECT start, length FROM reports WHERE report_id = ?"
+        return next(self._read(query, report_id), None)
+
     def __len__(self) -> int:
         """Return the number of reports."""
         return len(self.entries())
@@ -116,8 +121,8 @@ class Ledger:
         """Return the lines that are no report."""
         return [Corrupt(*row) for row in self._select("SELECT line, reason FROM corrupt")]
 
-    def _read(self, query: str) -> Iterator[dict[str, Any]]:
-        places = self._select(query)
+    def _read(self, query: str, *values: Any) -> Iterator[dict[str, Any]]:
+        places = self._select(query, *values)
         self._tell()
         if not places:
             return

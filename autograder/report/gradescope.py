@@ -21,9 +21,13 @@ def results(report: dict[str, Any], grade: Grade | None) -> dict[str, Any]:
     if grade is not None:
         _require_hidden(grade)
         return _cleaned(grade.gradescope)
-    score = {} if report["score"] is None else {"score": report["score"]["points"]}
-    entry = {"name": "Not graded", "visibility": "visible", "output": report["reason"]}
-    return {"tests": [entry | {"status": "failed"}], **score}
+    if report["status"] == "ungradable":
+        return {"tests": [_entry("The grader could not do its work; you will be graded again.")]}
+    return {"tests": [_entry(report["reason"])], "score": report["score"]["points"]}
+
+
+def _entry(text: str) -> dict[str, str]:
+    return {"name": "Not graded", "visibility": "visible", "output": text, "status": "failed"}
 
 
 def _require_hidden(grade: Grade) -> None:

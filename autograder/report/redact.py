@@ -14,7 +14,7 @@ AUDIENCES = ("staff", "student", "public")  # from all to least
 
 _STUDENT = (
     *("schema", "report_id", "supersedes", "created_at", "course", "submitter", "submission"),
-    *("status", "reason", "metrics", "leaderboard", "artifacts", "assignments"),
+    *("status", "metrics", "leaderboard", "artifacts", "assignments"),
 )
 _STUDENT_GRADER = ("version", "suite_digest", "image_digest", "isolation")
 _STUDENT_ADJUSTMENT = ("kind", "delta", "reason", "at")
@@ -51,8 +51,10 @@ def _for_student(report: dict[str, Any]) -> dict[str, Any]:
     if score is not None:
         adjustments = [_only(one, _STUDENT_ADJUSTMENT) for one in score["adjustments"]]
         score = score | {"adjustments": adjustments}
+    # why we failed may quote a hidden check; why their submission was refused is theirs
+    reason = () if report["status"] == "ungradable" else ("reason",)
     return {
-        **_only(report, _STUDENT),
+        **_only(report, _STUDENT + reason),
         "audience": "student",
         "grader": _only(report["grader"], _STUDENT_GRADER),
         "score": score,

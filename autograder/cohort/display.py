@@ -1,0 +1,86 @@
+"""What the teacher sees of a class: progress while it runs, and one table at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple, Protocol
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from autograder.sandbox.text import one_line
+
+_COLORS = {"passed": "green", "partial": "yellow", "ungradable": "magenta"}
+
+
+class Line(NamedTuple):
+    """One student of the class and their report."""
+
+    name: str
+    report: dict[str, Any]
+
+
+class Step(Protocol):
+    """Called when a submission is done."""
+
+    def __call__(self, line: Line) -> None:
+        """Show `line`."""
+
+
+@contextmanager
+def progress(console: Console, total: int) -> Iterator[Step]:
+    """Show how far the class is: a bar on a terminal, one quiet line each in a log."""
+    if not console.is_terminal:
+        done = iter(range(1, total + 1))
+        yield lambda line: console.print(f"{next(done)}/{total} {_summary(line)}", soft_wrap=True)
+        return
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[now]}"),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=total, now="")
+        yield lambda line: bar.update(task, advance=1, now=_summary(line))
+
+
+def print_class(console: Console, lines: Sequence[Line]) -> None:
+    """Print the class: points per module, total and status of every student."""
+    modules = {one["id"]: one["title"] for line in lines for one in line.report["assignments"]}
+    table = Table(title=f"{len(lines)} submissions", title_justify="left")
+    table.add_column("student", overflow="fold")
+    for module in sorted(modules):
+        table.add_column(f"{module[:2]} {modules[module]}", justify="right")
+    table.add_column("total", justify="right")
+    table.add_column("status")
+    for line in lines:
+        scores = {one["id"]: one["score"] for one in line.report["assignments"]}
+        cells = [_points(scores.get(module)) for module in sorted(modules)]
+        color = _COLORS.get(line.report["status"], "red")
+        status = f"[{color}]{_status(line.report)}[/]"
+        table.add_row(_safe(line.name), *cells, _points(line.report["score"]), status)
+    console.print(table)
+    for line in lines:
+        if line.report.get("reason"):
+            console.print(f"{_safe(line.name)}: {escape(line.report['reason'])}", soft_wrap=True)
+
+
+def _summary(line: Line) -> str:
+    return f"{_safe(line.name)}: {_points(line.report['score'])} {_status(line.report)}"
+
+
+def _status(report: dict[str, Any]) -> str:
+    practice = report["grader"]["isolation"] != "full"
+    return report["status"] + (", practice" if practice else "")
+
+
+def _points(score: dict[str, Any] | None) -> str:
+    return "–" if score is None else f"{score['points']:g} / {score['max_points']:g}"
+
+
+def _safe(name: str) -> str:
+    return escape(one_line(name, 60))
