@@ -43,7 +43,7 @@ PRELOADED = """
     tempfile textwrap threading time timeit token tokenize traceback tracemalloc types typing
     unicodedata unittest uuid warnings weakref zipfile zlib
     encodings.ascii encodings.latin_1 encodings.utf_8_sig encodings.utf_16 encodings.utf_32
-    encodings.cp1252 encodings.iso8859_15 encodings.unicode_escape encodings.idna
+    encodings.cp1252 encodings.cp437 encodings.iso8859_15 encodings.unicode_escape encodings.idna
 """.split()
 
 MESSAGE_BYTES = 1 << 16

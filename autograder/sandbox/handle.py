@@ -162,20 +162,18 @@ class Worker:
 
     def _student_error(self, problem: dict[str, Any]) -> WorkerError:
         match problem:
-            case {"type": str(name), "file": None, "line": None, "message": str(message)}:
-                path = line = None
-            case {
-                "type": str(name),
-                "file": int(n),
-                "line": int(line),
-                "message": str(message),
-            } if (
-                0 <= n < len(self._files) and 0 < line <= self._files[n][1]
-            ):
-                path = self._files[n][0]
-            case _:
-                return self._fail(Tampering("an error lacks its parts"))
-        return StudentError(exception_name(name), line, path, one_line(message, MESSAGE_LENGTH))
+            case {"type": str(name), "file": file, "line": line, "message": str(message)}:
+                message = one_line(message, MESSAGE_LENGTH)
+                return StudentError(exception_name(name), *self._place(file, line), message)
+        return self._fail(Tampering("an error lacks its parts"))
+
+    def _place(self, file: Any, line: Any) -> tuple[int | None, str | None]:
+        """Return line and path if that line exists: student code can make up any."""
+        if type(file) is int and type(line) is int and 0 <= file < len(self._files):
+            path, lines = self._files[file]
+            if 0 < line <= lines:
+                return line, path
+        return None, None
 
     def _fail(self, failure: WorkerError | None) -> WorkerError:
         """End the worker and remember why; None means: find out from how the process ended."""
