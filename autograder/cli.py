@@ -90,7 +90,12 @@ def class_(folder, out, jobs, modules, seed, unsandboxed):
     """Grade every repository below FOLDER; started again, it grades only what is missing."""
     from autograder.cohort import grade_class
 
-    grade_class(folder, out, jobs=jobs, modules=modules, seed=seed, unsandboxed=unsandboxed)
+    summary = grade_class(
+        folder, out, jobs=jobs, modules=modules, seed=seed, unsandboxed=unsandboxed
+    )
+    ungradable = summary.statuses["ungradable"]
+    if ungradable:
+        raise GraderError(f"{ungradable} could not be graded, by our fault: see why, run it again")
 
 
 @main.command()
