@@ -158,15 +158,12 @@ def apply(op: Callable, *inputs, **kwargs) -> Tensor:
         data = np.asarray(data)
     if data.dtype is not FLOAT32:
         data = _settled(data, arrays, kwargs)
+    wanted = wanted and _mode.recording and data.dtype.kind == "f"
     out = _new(Tensor)
     out.data = data
     out.grad = None
-    if wanted and _mode.recording and data.dtype.kind == "f":
-        out._requires_grad = True
-        out.recipe = Recipe(op, inputs, kwargs)
-    else:
-        out._requires_grad = False
-        out.recipe = None
+    out.recipe = Recipe(op, inputs, kwargs) if wanted else None
+    out._requires_grad = wanted
     return out
 
 
@@ -507,7 +504,7 @@ class Tensor:
         known = math.prod(n for n in shape if n != -1)
         if shape.count(-1) == 1 and known and self.size % known == 0:
             shape = tuple(self.size // known if n == -1 else n for n in shape)
-        if -1 in shape or math.prod(shape) != self.size:
+        if min(shape, default=0) < 0 or math.prod(shape) != self.size:
             raise ValueError(f"reshape: {self.shape}, {self.size} elements, does not fit {shape}")
         return apply(np.reshape, self, shape=shape)
 

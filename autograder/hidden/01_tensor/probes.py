@@ -1,0 +1,153 @@
+"""What the checks of 01_tensor ask of a framework; each function travels alone."""
+
+import numpy as np
+
+import tinytorch as tt
+
+
+def from_python(data, dtype):
+    """The array that Tensor makes of nested Python numbers."""
+    return tt.Tensor(data, dtype=dtype).data
+
+
+def common_shape(shapes):
+    """The common shape."""
+    return tt.tensor.broadcast_shape(*map(tuple, shapes))
+
+
+def loops(a, b):
+    """The product by loops, and the inputs as they were left."""
+    return [tt.tensor.matmul_loops(a, b), a, b]
+
+
+def loops_by_element(a, b):
+    """The product by loops over arrays that refuse any arithmetic with whole rows."""
+    shy = type("Shy", (np.ndarray,), {"__array_ufunc__": None})
+    return np.asarray(tt.tensor.matmul_loops(a.view(shy), b.view(shy)))
+
+
+def product(a, b):
+    """The product, and whether it was recorded."""
+    product = tt.Tensor(a, requires_grad=True) @ tt.Tensor(b, requires_grad=True)
+    return [product.data, product.requires_grad]
+
+
+def product_with_arrays(a, b):
+    """The product of a tensor of any dtype with an array, and of an array with a tensor."""
+    return [(tt.Tensor(a) @ b).data, (a @ tt.Tensor(b)).data]
+
+
+def choice(condition, a, b):
+    """The choice between two tensors, and whether it was recorded."""
+    chosen = tt.where(tt.Tensor(condition), tt.Tensor(a, requires_grad=True), tt.Tensor(b))
+    return [chosen.data, chosen.requires_grad]
+
+
+def choice_of_numbers(condition, a, b):
+    """The choice between two numbers."""
+    return tt.where(tt.Tensor(condition), a, b).data
+
+
+def larger(a, b):
+    """The larger elements, either way round, and whether they were recorded."""
+    a, b = tt.Tensor(a, requires_grad=True), b if isinstance(b, float) else tt.Tensor(b)
+    larger = tt.maximum(a, b)
+    return [larger.data, tt.maximum(b, a).data, larger.requires_grad]
+
+
+def clipped(x, low, high):
+    """The elements between two bounds, whether they were recorded, and the input as it was left."""
+    x = tt.Tensor(x, requires_grad=True)
+    clipped = x.clip(low, high)
+    return [clipped.data, clipped.requires_grad, x.data]
+
+
+def reduced(name, x, axis, keepdims):
+    """The reduced tensor, and whether it was recorded."""
+    x = tt.Tensor(x, requires_grad=x.dtype.kind == "f")
+    axis = tuple(axis) if isinstance(axis, list) else axis
+    reduced = getattr(x, name)(axis=axis, keepdims=keepdims)
+    return [reduced.data, reduced.requires_grad]
+
+
+def reduced_whole(name, x):
+    """The reduction of all elements by default, of a tensor and of a view with other strides."""
+    view = tt.from_numpy(x.T[::-1])
+    return [getattr(tt.Tensor(x), name)().data, getattr(view, name)().data]
+
+
+def variance(x, axis, correction, keepdims):
+    """The variance, and whether it was recorded."""
+    x = tt.Tensor(x, requires_grad=True)
+    variance = x.var(axis=axis, correction=correction, keepdims=keepdims)
+    return [variance.data, variance.requires_grad]
+
+
+def reshaped(x, shape):
+    """The reshaped tensor, whether recorded; the same for the shape as a tuple and for a view."""
+    x = tt.Tensor(x, requires_grad=True)
+    there = x.reshape(*shape)
+    turned = tt.from_numpy(x.data.T).reshape(tuple(shape))
+    return [there.data, there.requires_grad, turned.data]
+
+
+def reshaped_memory(x, shape):
+    """Whether reshaping kept the memory: of fresh memory, and of a view that rows do not fit."""
+    fresh, turned = tt.Tensor(x), tt.from_numpy(x.T)
+    return [np.shares_memory(t.reshape(*shape).data, t.data) for t in (fresh, turned)]
+
+
+def transposed(x, dim0, dim1):
+    """The transposed tensor, whether it was recorded, and whether it shares memory."""
+    x = tt.Tensor(x, requires_grad=True)
+    turned = x.transpose(dim0, dim1)
+    return [turned.data, turned.requires_grad, np.shares_memory(turned.data, x.data)]
+
+
+def permuted(x, dims):
+    """The permuted tensor, whether it was recorded, and whether it shares memory."""
+    x = tt.Tensor(x, requires_grad=True)
+    turned = x.permute(*dims)
+    return [turned.data, turned.requires_grad, np.shares_memory(turned.data, x.data)]
+
+
+def squeezed(x, dim):
+    """The squeezed tensor, whether it was recorded, and whether it shares memory."""
+    x = tt.Tensor(x, requires_grad=True)
+    squeezed = x.squeeze() if dim is None else x.squeeze(dim)
+    return [squeezed.data, squeezed.requires_grad, np.shares_memory(squeezed.data, x.data)]
+
+
+def unsqueezed(x, dim):
+    """The tensor with one axis more, whether it was recorded, and whether it shares memory."""
+    x = tt.Tensor(x, requires_grad=True)
+    longer = x.unsqueeze(dim)
+    return [longer.data, longer.requires_grad, np.shares_memory(longer.data, x.data)]
+
+
+def expanded(x, sizes):
+    """The expanded tensor, whether it was recorded, and whether it shares memory."""
+    x = tt.Tensor(x, requires_grad=True)
+    larger = x.expand(*sizes)
+    return [larger.data, larger.requires_grad, np.shares_memory(larger.data, x.data)]
+
+
+def joined(name, arrays, dim):
+    """The joined tensors, whether recorded, and the same as tensors of mixed dtypes."""
+    tensors = [tt.Tensor(a, requires_grad=True) for a in arrays]
+    joined = getattr(tt, name)(tensors, dim)
+    mixed = (tt.Tensor(arrays[0].astype(int)), *tensors[1:])
+    return [joined.data, joined.requires_grad, getattr(tt, name)(mixed, dim=dim).data]
+
+
+def joined_first(name, arrays):
+    """The tensors joined along the first axis, which is the default."""
+    return getattr(tt, name)([tt.Tensor(a) for a in arrays]).data
+
+
+def parts(x, sizes, dim):
+    """The parts, whether they were recorded, and whether they share memory."""
+    x = tt.Tensor(x, requires_grad=True)
+    parts = tt.split(x, sizes, dim)
+    views = [np.shares_memory(part.data, x.data) for part in parts]
+    return [[part.data for part in parts], [part.requires_grad for part in parts], views]
