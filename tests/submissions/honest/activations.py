@@ -1,0 +1,3 @@
+# base: reference
+# loses: nothing
+"""The reference itself, which earns every point."""

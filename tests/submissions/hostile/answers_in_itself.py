@@ -1,0 +1,12 @@
+# base: reference
+# loses: relu
+# refused: error (ValueError|RecursionError)
+"""Answers with a list that holds itself."""
+
+
+def relu(x):
+    """Return it."""
+    out = Tensor(0.0, requires_grad=True)
+    out.data = []
+    out.data.append(out.data)
+    return out

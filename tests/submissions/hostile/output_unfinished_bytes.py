@@ -1,0 +1,12 @@
+# base: reference
+# loses: nothing
+# shows: hostile
+"""Prints bytes that are no text, and half of a character at the end."""
+
+import os
+
+
+def relu(x):
+    """Print."""
+    os.write(1, b"hostile \xff\xfe\x00\xf0\x9f\x98")
+    return apply(relu_array, _floats("relu", x))

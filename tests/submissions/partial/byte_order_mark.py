@@ -1,0 +1,17 @@
+# base: generated
+# loses: leaky_relu, sigmoid, tanh, gelu, silu, softmax, log_softmax
+# refused: error AttributeError
+"""A file as an old editor on Windows saves it: with a mark at its beginning, and its newlines."""
+
+TEXT = """
+from tinytorch.tensor import apply
+
+__all__ = ["relu"]
+
+
+def relu(x):
+    if x.dtype.kind != "f":
+        raise TypeError(f"relu: expected floats, got {x.dtype}")
+    return apply(lambda a: a.clip(0), x)
+"""
+SOURCE = b"\xef\xbb\xbf" + TEXT.replace("\n", "\r\n").encode()

@@ -1,0 +1,4 @@
+# base: starter
+# loses: everything
+# refused: error NotImplementedError
+"""The starter as it was handed out."""
