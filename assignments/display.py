@@ -13,7 +13,7 @@ from rich.text import Text
 from assignments.catalog import Assignment, Course, Task
 from assignments.practice import Practice, TestResult
 
-SHOWN_LINES = 12  # of an error or of printed output: enough to see, short enough to read
+SHOWN_LINES = 8  # of an error or of printed output: enough to see, short enough to read
 BAR_WIDTH = 20
 
 

@@ -29,7 +29,10 @@ def act(
 
     `python` is the folder that setup-python provides; `scratch` an empty folder for act's files.
     """
-    stubs = {"actions/checkout": "true", "actions/setup-python": f'echo "{python}" >> "$GITHUB_PATH"'}
+    stubs = {
+        "actions/checkout": "true",
+        "actions/setup-python": f'echo "{python}" >> "$GITHUB_PATH"',
+    }
     command = [str(Path(sys.executable).parent / "act"), event, "--workflows", workflow]
     command += ["--platform", "ubuntu-24.04=-self-hosted", "--no-cache-server"]
     text = (repository / workflow).read_text(encoding="utf-8")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
-from functools import cache
+import sysconfig
 from pathlib import Path
-from tempfile import mkdtemp
 
+from assignments.functions import blank
 from autograder.template import export
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -24,21 +25,21 @@ IDENTITY = {
 
 
 class StudentRepository:
-    """One clone of the exported template."""
+    """The exported template, as one student has it."""
 
     def __init__(self, root: Path, env: dict[str, str] | None = None):
-        """Clone the template to `root`; `env` replaces what git knows about the student."""
+        """Make the repository at `root`; `env` replaces what git knows about the student."""
         self.root = root
         self.env = {k: v for k, v in os.environ.items() if not k.startswith(("GIT_", "PYTEST_"))}
         self.env |= IDENTITY if env is None else env
         self.env |= {"PYTHONPATH": str(root), "COLUMNS": "100", "NO_COLOR": "1"}
-        shutil.copytree(_template(), root)
+        export(root)
 
     def tito(
         self, *arguments: str, cwd: Path | None = None, answer: str = "", **env: str
     ) -> subprocess.CompletedProcess[str]:
         """Type `tito …` in the repository, or in the folder `cwd`, and `answer` what it asks."""
-        return subprocess.run(
+        run = subprocess.run(
             [sys.executable, "-m", "assignments.cli", *arguments],
             cwd=cwd or self.root,
             env=self.env | env,
@@ -47,6 +48,8 @@ class StudentRepository:
             encoding="utf-8",
             timeout=300,
         )
+        run.stdout = re.sub(" +$", "", run.stdout, flags=re.MULTILINE)  # tables pad their lines
+        return run
 
     def git(self, *arguments: str, cwd: Path | None = None) -> str:
         """Run git as the student; return what it printed."""
@@ -69,6 +72,11 @@ class StudentRepository:
         for module in modules:
             shutil.copy(ROOT / "tinytorch" / f"{module}.py", self.file(module))
 
+    def write(self, module: str, **bodies: str) -> None:
+        """Give functions of the student's `module` new bodies, as in relu="return x"."""
+        text = self.file(module).read_text(encoding="utf-8")
+        self.file(module).write_text(blank(text, bodies), encoding="utf-8")
+
     def change(self, module: str, old: str, new: str) -> None:
         """Replace the first `old` in the student's `module`."""
         text = self.file(module).read_text(encoding="utf-8")
@@ -76,9 +84,15 @@ class StudentRepository:
         self.file(module).write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
-@cache
-def _template() -> Path:
-    """Export once per test process."""
-    folder = Path(mkdtemp(prefix="template-"))
-    export(folder)
-    return folder
+def environment(folder: Path) -> Path:
+    """Make a virtual environment that has our pinned packages; return the folder of its `python`.
+
+    They are shared, not installed: it takes a moment, and no network. `pip install` works in it
+    for a package whose requirements are all there, which proves that the pins are ours.
+    """
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    (own,) = folder.glob("lib/python*/site-packages")
+    (own / "shared.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
+    settings = "[install]\nno-index = true\nno-build-isolation = false\n"  # false turns it off
+    (folder / "pip.conf").write_text(settings, encoding="utf-8")
+    return folder / "bin"

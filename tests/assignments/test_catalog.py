@@ -71,7 +71,7 @@ def test_an_unknown_module_names_the_known_ones(folder, key, words):
 
 def test_an_unknown_task_names_the_known_ones(folder):
     """A typing error in a task's name is answered with the module's tasks."""
-    with pytest.raises(CatalogError, match="^01_one has no task 'sub'; .*: add, Pair.swap$"):
+    with pytest.raises(CatalogError, match="^01_one has no one task 'sub'; .*: add, Pair.swap$"):
         load_course(folder).assignment("1").task("sub")
 
 
