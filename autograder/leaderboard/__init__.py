@@ -1,0 +1,6 @@
+"""The public leaderboard: reports are ranked, and a page, a CSV and a JSON file written."""
+
+from autograder.leaderboard.ranking import Standing, rank
+from autograder.leaderboard.site import publish
+
+__all__ = ["Standing", "publish", "rank"]

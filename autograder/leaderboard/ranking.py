@@ -1,0 +1,173 @@
+"""Ranking: reports in, places out. Pure, so that anyone can check a place.
+
+- A report counts when it is a grade: full isolation, gradable, not replaced by a later grade.
+- The best report of each module counts, of the newest version of that module the student was graded
+  on. So pushing an experiment costs nothing, and nobody vanishes while being graded again.
+- Rank is 1 + the number of students with more points; equal points share it ("2="), and within it
+  who reached them first stands first.
+- Whoever has no counting report yet is waiting, not last. Everybody is ranked, and only those are
+  named who asked for it in their newest submission.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from autograder.report.redact import is_ranked
+
+Report = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A module that someone was graded on."""
+
+    id: str  # "01_tensor"
+    title: str
+    max_points: float
+
+    @property
+    def number(self) -> str:
+        """The module's number as it is written, "01"."""
+        return self.id.partition("_")[0]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One student's place."""
+
+    rank: int
+    shared: bool
+    alias: str | None  # None: ranked, but not to be named
+    points: dict[str, float]  # by module; none for a module without a grade
+    total: float
+    since: str  # when the total was reached
+
+    @property
+    def place(self) -> str:
+        """The rank as it is shown: "1", or "1=" where it is shared."""
+        return f"{self.rank}{'=' * self.shared}"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The whole board."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]  # everybody who is ranked, best first
+    waiting: tuple[str | None, ...]  # aliases of those without a grade yet
+
+    @property
+    def named(self) -> tuple[Row, ...]:
+        """The rows that may be shown."""
+        return tuple(row for row in self.rows if row.alias is not None)
+
+    @property
+    def max_total(self) -> float:
+        """All points there are."""
+        return sum(column.max_points for column in self.columns)
+
+
+def rank(reports: Iterable[Report]) -> Standing:
+    """Rank the submitters of staff `reports`, given oldest first."""
+    by_submitter: dict[str, list[Report]] = {}
+    for report in reports:
+        by_submitter.setdefault(report["submitter"]["id"], []).append(report)
+    aliases = _aliases(by_submitter)
+    grades = {one: _grades(mine) for one, mine in by_submitter.items()}
+    best = {one: _best(mine) for one, mine in grades.items() if mine}
+    return Standing(
+        columns=_columns(report for mine in grades.values() for report in mine),
+        rows=_rows(best, aliases),
+        waiting=tuple(aliases[one] for one in by_submitter if one not in best),
+    )
+
+
+def _grades(reports: list[Report]) -> list[Report]:
+    """Return the reports that count; one that is replaced counts until its successor does."""
+    grades = [report for report in reports if is_ranked(report)]
+    replaced = {report["supersedes"] for report in grades}
+    return [report for report in grades if report["report_id"] not in replaced]
+
+
+def _best(grades: list[Report]) -> dict[str, tuple[float, str]]:
+    """Return points and the time they were reached, by module."""
+    newest: dict[str, int] = {}
+    best: dict[str, tuple[float, str]] = {}
+    for report in grades:
+        when = report["submission"]["submitted_at"] or report["created_at"]
+        for one in report["assignments"]:
+            module, version, points = one["id"], one["version"], one["score"]["points"]
+            if version > newest.get(module, 0):
+                newest[module] = version
+                best[module] = (points, when)
+            elif version == newest[module]:
+                best[module] = min(best[module], (points, when), key=_better_first)
+    return best
+
+
+def _better_first(result: tuple[float, str]) -> tuple[float, str]:
+    points, when = result
+    return -points, when
+
+
+def _rows(
+    best: dict[str, dict[str, tuple[float, str]]], aliases: dict[str, str | None]
+) -> tuple[Row, ...]:
+    totals = {one: round(sum(p for p, _ in mine.values()), 5) for one, mine in best.items()}
+    since = {one: max(when for _, when in mine.values()) for one, mine in best.items()}
+    order = sorted(best, key=lambda one: (-totals[one], since[one], one))
+    count = Counter(totals.values())
+    first = {total: place for place, total in reversed([*enumerate(map(totals.get, order), 1)])}
+    return tuple(
+        Row(
+            rank=first[totals[one]],
+            shared=count[totals[one]] > 1,
+            alias=aliases[one],
+            points={module: points for module, (points, _) in sorted(best[one].items())},
+            total=totals[one],
+            since=since[one],
+        )
+        for one in order
+    )
+
+
+def _columns(grades: Iterable[Report]) -> tuple[Column, ...]:
+    newest: dict[str, dict[str, Any]] = {}
+    for report in grades:
+        for one in report["assignments"]:
+            if one["version"] >= newest.get(one["id"], one)["version"]:
+                newest[one["id"]] = one
+    return tuple(
+        Column(id, one["title"], one["score"]["max_points"]) for id, one in sorted(newest.items())
+    )
+
+
+def _aliases(by_submitter: dict[str, list[Report]]) -> dict[str, str | None]:
+    """Return the alias of each submitter's newest submission, made unique: the first keeps it."""
+    taken: set[str] = set()
+    aliases: dict[str, str | None] = {}
+    for submitter, reports in by_submitter.items():
+        received = [report for report in reports if report["submission"]["digest"]]
+        alias = received[-1]["leaderboard"]["alias"] if received else None
+        aliases[submitter] = alias and _unique(alias, taken)
+    return aliases
+
+
+def _unique(alias: str, taken: set[str]) -> str:
+    candidate, number = alias, 1
+    while _skeleton(candidate) in taken:
+        number += 1
+        candidate = f"{alias} ({number})"
+    taken.add(_skeleton(candidate))
+    return candidate
+
+
+def _skeleton(alias: str) -> str:
+    """Return what of `alias` the eye tells apart: no case, width, accents or invisible joiners."""
+    plain = unicodedata.normalize("NFKD", alias).casefold()
+    return "".join(c for c in plain if unicodedata.category(c)[0] in "LNPS")
