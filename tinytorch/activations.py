@@ -48,7 +48,8 @@ def relu(x: Tensor) -> Tensor:
 
 def relu_array(x: np.ndarray) -> np.ndarray:
     """Compute max(x, 0)."""
-    return np.maximum(x, np.zeros_like(x))  # NumPy has no SIMD loop for maximum(x, 0)
+    zeros = np.zeros_like(x)  # NumPy has no SIMD loop for maximum(x, 0)
+    return np.maximum(x, zeros, out=zeros)
 
 
 def leaky_relu(x: Tensor, negative_slope: float = 0.01) -> Tensor:
