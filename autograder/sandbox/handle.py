@@ -183,11 +183,13 @@ class Worker:
 
     def _cause_of_death(self, end: dict[str, Any]) -> WorkerError:
         code = end["exit"]
-        if end["cpu_s"] >= self._limits.cpu_s:
+        if code == -signal.SIGXCPU or end["cpu_s"] >= self._limits.cpu_s:
             return WorkerTimeout(f"used more than {self._limits.cpu_s:g} s of processor time")
         # Not all C code survives an allocation that is refused: some aborts or crashes.
         if end["peak_rss_bytes"] > 0.7 * self._limits.memory_bytes:
             return WorkerMemory(self._memory_text())
+        if code == -signal.SIGKILL:  # which also is how the grader ends one that fell silent
+            return WorkerDied("the process was killed, or closed its pipes")
         if code < 0:
             return WorkerDied(f"the process was ended by {signal.Signals(-code).name}")
         return WorkerDied(f"the process ended itself with status {code}")

@@ -50,9 +50,9 @@ def apply(lock: Lock, chosen: tuple[str, ...]) -> dict[str, str]:
 
 
 def _limits(lock: Lock) -> None:
+    cpu_s = math.ceil(lock.cpu_s)
     bounds = {
         resource.RLIMIT_AS: lock.memory_bytes,
-        resource.RLIMIT_CPU: math.ceil(lock.cpu_s),
         resource.RLIMIT_STACK: STACK_BYTES,
         resource.RLIMIT_NOFILE: OPEN_FILES,
         resource.RLIMIT_FSIZE: 0,
@@ -63,9 +63,17 @@ def _limits(lock: Lock) -> None:
     if lock.drops_uid:  # as an ordinary user it would count the user's own processes
         bounds[resource.RLIMIT_NPROC] = MAX_TASKS
     for kind, bound in bounds.items():
-        hard = resource.getrlimit(kind)[1]
-        bound = bound if hard == resource.RLIM_INFINITY else min(bound, hard)
-        resource.setrlimit(kind, (bound, bound))
+        _bound(kind, bound, bound)
+    # A signal of its own at the bound tells what happened; a second later no handler helps.
+    _bound(resource.RLIMIT_CPU, cpu_s, cpu_s + 1)
+
+
+def _bound(kind: int, soft: int, hard: int) -> None:
+    """Set a limit, or leave the lower one that is there."""
+    highest = resource.getrlimit(kind)[1]
+    if highest != resource.RLIM_INFINITY:
+        soft, hard = min(soft, highest), min(hard, highest)
+    resource.setrlimit(kind, (soft, hard))
 
 
 def _uid(lock: Lock) -> None:

@@ -1,54 +1,11 @@
-"""A warm sandbox for all tests, and a short way to run a student's file in it."""
+"""A warm sandbox for all tests, and sandboxes with bounds and layers of their own."""
 
 from __future__ import annotations
 
-import marshal
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
-from autograder.sandbox import Limits, Sandbox, Usage, Worker
-
-PATH = "tinytorch/tensor.py"
-
-
-def call_answer(inputs):
-    """The probe of most tests here: what the student's `answer` returns for `inputs`."""
-    return tt.answer(*inputs)  # noqa: F821 the package, in the worker
-
-
-class Student:
-    """Runs one student file after another, each in a fresh worker of the same sandbox."""
-
-    def __init__(self, box: Sandbox):
-        self.box, self.usage, self.pid = box, Usage(), 0
-
-    def __call__(self, source: str | bytes, *inputs: Any, probe: Callable = call_answer) -> Any:
-        """Return what the file's `answer(*inputs)` returns; raise what the sandbox raises."""
-        with self.worker(source) as worker:
-            try:
-                return self.ask(worker, *inputs, probe=probe)
-            finally:
-                worker.close()
-                self.usage = worker.usage
-
-    def ask(self, worker: Worker, *inputs: Any, probe: Callable = call_answer) -> Any:
-        """Run `probe` in `worker`."""
-        return worker.run(marshal.dumps(probe.__code__), {"inputs": list(inputs)})
-
-    def worker(self, source: str | bytes) -> Worker:
-        """Return a worker that has loaded the file; the worker is closed when that fails."""
-        worker = self.box.branch({}).worker()
-        self.pid = worker.pid
-        try:
-            blob = source.encode() if isinstance(source, str) else source
-            worker.load({"tinytorch.tensor": worker.compile(PATH, blob)})
-        except BaseException:
-            worker.close()
-            self.usage = worker.usage
-            raise
-        return worker
+from autograder.sandbox import Limits, Sandbox
+from tests.autograder.sandbox.students import Student
 
 
 @pytest.fixture(scope="session")
@@ -66,7 +23,7 @@ def student(box):
 
 @pytest.fixture
 def student_within():
-    """Return a maker of runners with bounds of their own: student_within(wall_s=0.5)."""
+    """Return a maker of runners in sandboxes with bounds and layers of their own."""
     opened = []
 
     def make(*, require_full: bool = True, without=(), **bounds) -> Student:

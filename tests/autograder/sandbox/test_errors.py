@@ -119,10 +119,12 @@ def test_a_message_has_a_bound(student):
 
 
 def test_the_line_is_the_last_one_in_the_students_file(student):
-    """An error deep in NumPy or called from a probe is placed where the student's code led to it."""
+    """An error within NumPy is placed where the student's code called it."""
     with pytest.raises(StudentError) as caught:
         student(
-            "import numpy as np\ndef answer():\n    return inner()\ndef inner():\n    np.ones(2) @ np.ones(3)\n"
+            "import numpy as np\n"
+            "def answer():\n    return inner()\n"
+            "def inner():\n    np.ones(2) @ np.ones(3)\n"
         )
     assert caught.value.line == 5
 
