@@ -178,7 +178,8 @@ def _bar(share: float) -> str:
 
 def _code(text: str) -> str:
     """Return `text` as a code span, which no content of it can leave."""
-    return "`" + (" ".join(text.replace("`", "'").split()) or " ") + "`"
+    text = re.sub(r"\\+\|", "|", text.replace("`", "'"))  # `_cell` escapes a pipe, not its escape
+    return "`" + (" ".join(text.split()) or " ") + "`"
 
 
 def _fence(text: str) -> str:
