@@ -9,7 +9,10 @@ from autograder.errors import SubmissionError
 from autograder.intake.limits import Limits
 
 # An archive often wraps the repository in one more folder, as in "alice-main/tinytorch/tensor.py".
-COURSE_FILE = re.compile(r"(?:(?P<wrapper>[^/]+)/)?(?P<path>tinytorch/[A-Za-z_][A-Za-z0-9_]*\.py)")
+COURSE_FILE = re.compile(
+    r"(?:(?P<wrapper>[^/]+)/)?"
+    r"(?P<path>(?P<graded>tinytorch/[A-Za-z_][A-Za-z0-9_]*\.py)|leaderboard\.toml)"
+)
 NOTES = 20
 NOT_ENTERED = ("__pycache__", "__MACOSX")  # nor hidden folders: histories, environments, caches
 
@@ -29,7 +32,7 @@ def shown(name: str) -> str:
 
     Example: "a\n::b\x1b" -> "'a\\n::b\\x1b'"
     """
-    name = name if len(name) <= 100 else name[:97] + "..."
+    name = name if len(name) <= 100 else f"{name[:48]}...{name[-49:]}"
     escape = "".join(c if c.isprintable() else _escaped(c) for c in name)
     return f"'{escape}'"
 
@@ -107,7 +110,8 @@ class Tree:
 
     def course_files(self) -> dict[str, bytes]:
         """Return the kept files by their path in the repository, sorted, without a wrapper."""
-        wrappers = {COURSE_FILE.fullmatch(path)["wrapper"] for path in self.files}
+        found = {COURSE_FILE.fullmatch(path): content for path, content in self.files.items()}
+        wrappers = {match["wrapper"] for match in found if match["graded"]}
         wrapper = None if None in wrappers else min(wrappers, default=None)
         if wrapper is None and not wrappers:
             came = f"{self._entries} other files and folders" if self._entries else "nothing at all"
@@ -118,7 +122,6 @@ class Tree:
             raise self.excess(
                 "one folder tinytorch", f"{len(wrappers)} of them", "hand in one repository"
             )
-        found = {COURSE_FILE.fullmatch(path): content for path, content in self.files.items()}
         chosen = {m["path"]: content for m, content in found.items() if m["wrapper"] == wrapper}
         return dict(sorted(chosen.items()))
 

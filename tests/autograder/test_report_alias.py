@@ -4,7 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from autograder.intake import receive
 from autograder.report.alias import LENGTH, clean_alias, read_alias
+from tests.submissions.build import repository, zip_file
+
+WORK, NAMED = {"tinytorch/tensor.py": b"x = 1\n"}, {"leaderboard.toml": b'alias = "Ada"'}
 
 
 def test_nobody_is_named_who_did_not_ask(tmp_path):
@@ -16,6 +20,27 @@ def test_the_file_is_the_opt_in(tmp_path):
     """One line is enough; other keys may be there one day."""
     (tmp_path / "leaderboard.toml").write_text('alias = "Ada"\ntrack = "closed"\n')
     assert read_alias(tmp_path) == ("Ada", None)
+
+
+def test_the_alias_comes_in_with_the_submission(tmp_path):
+    """From the commit of a repository, and from an archive that wraps it in a folder."""
+    wrapped = {f"ada-main/{name}": content for name, content in (WORK | NAMED).items()}
+    for source in (
+        repository(tmp_path / "ada", WORK | NAMED),
+        zip_file(tmp_path / "ada.zip", wrapped),
+    ):
+        with receive(source) as submission:
+            assert read_alias(submission.root) == ("Ada", None)
+
+
+def test_only_the_file_beside_the_work_is_read(tmp_path):
+    """One in another folder is somebody else's, or an example."""
+    elsewhere = {"docs/leaderboard.toml": b'alias = "Docs"'}
+    with receive(repository(tmp_path / "ada", WORK | elsewhere)) as submission:
+        assert read_alias(submission.root) == (None, None)
+    wrapped = {"ada-main/tinytorch/tensor.py": b"x = 1\n"} | NAMED
+    with receive(zip_file(tmp_path / "ada.zip", wrapped)) as submission:
+        assert read_alias(submission.root) == (None, None)
 
 
 @pytest.mark.parametrize(
