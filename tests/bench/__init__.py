@@ -1,0 +1,1 @@
+"""What the course promises about time and memory, measured: `make bench`."""

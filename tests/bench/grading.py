@@ -1,0 +1,107 @@
+"""What grading costs, against `otter run` on the same hidden tests: one submission, then a class.
+
+The submission is the reference for every module there is. Both sides are whole commands, from the
+start of the process to the reports on disk. `otter run` has the student in its own process and
+checks nothing but this one submission; it also has no sandbox.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+
+from assignments.catalog import load_course
+from autograder.sandbox import Limits, Sandbox
+from autograder.template import export
+from tests.bench.measure import Bar, Run, interleave, median_ratio, run, tree_peak
+from tests.otter_run import prepare
+from tests.sample_class import Commit, make, students
+
+ROOT = Path(__file__).resolve().parents[2]
+ROUNDS, STUDENTS, JOBS, SEED = 7, 60, 2, 20261120
+AUTOGRADER = [sys.executable, "-m", "autograder"]
+
+
+def bars() -> list[Bar]:
+    """Grade one submission and a class with both."""
+    with Sandbox(Limits(), require_full=True):
+        pass  # or says now, before minutes of measuring, what this machine lacks
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        export(folder / "template")
+        one = make(folder / "template", folder / "one", {"complete": students()["complete"]})[0]
+        pairs = interleave(lambda: _ours(one, folder), lambda: _otter(folder), ROUNDS)
+        peak = tree_peak(_grade(one, folder / "report"), ROOT)
+        class_s = _class(folder)
+    return [_single(pairs), _memory(pairs, peak), _throughput(pairs, class_s)]
+
+
+def _grade(submission: Path, out: Path) -> list[str]:
+    return [*AUTOGRADER, "grade", str(submission), "--out", str(out), "--seed", str(SEED)]
+
+
+def _ours(submission: Path, folder: Path) -> Run:
+    used = run(_grade(submission, folder / "report"), ROOT)
+    shutil.rmtree(folder / "report")
+    return used
+
+
+def _otter(folder: Path) -> Run:
+    place = folder / "otter"
+    place.mkdir()
+    command = prepare(place, list(load_course().assignments), SEED)
+    used = run(command, place, {"PYTHONPATH": str(ROOT)})
+    if not (place / "results.json").is_file():
+        raise RuntimeError("otter run wrote no results.json")
+    shutil.rmtree(place)
+    return used
+
+
+def _class(folder: Path) -> float:
+    """Return the seconds that grading a class takes, every student with files of their own."""
+    done = students()["complete"]
+    work = {f"student-{n:02}": [*done, _own(done, n)] for n in range(STUDENTS)}
+    make(folder / "template", folder / "class", work)
+    command = [*AUTOGRADER, "class", str(folder / "class"), "--out", str(folder / "grades")]
+    return run([*command, "--jobs", str(JOBS)], ROOT).wall_s
+
+
+def _own(done: list[Commit], number: int) -> Commit:
+    files = {name: content for commit in done for name, content in commit.files.items()}
+    signed = {
+        name: content + b"# %d\n" % number for name, content in files.items() if name[-2:] == "py"
+    }
+    return Commit("Sign my files", signed)
+
+
+def _single(pairs: list[tuple[Run, Run]]) -> Bar:
+    walls = [(other.wall_s, own.wall_s) for own, other in pairs]
+    details = {
+        "rounds": ROUNDS,
+        "ours_s": [own for _, own in walls],
+        "otter_run_s": [other for other, _ in walls],
+        "cpu_ratio": median_ratio([(other.cpu_s, own.cpu_s) for own, other in pairs]),
+    }
+    note = f"otter run / autograder grade, wall time, median of {ROUNDS} rounds"
+    return Bar(
+        "one submission", 2.5, median_ratio(walls), at_least=True, note=note, details=details
+    )
+
+
+def _memory(pairs: list[tuple[Run, Run]], peak: int) -> Bar:
+    largest = max(own.largest_bytes for own, _ in pairs)
+    otter = max(other.largest_bytes for _, other in pairs)
+    details = {"largest_process_bytes": largest, "otter_run_largest_process_bytes": otter}
+    note = "grader, fork servers and worker together, pages they share counted in each"
+    return Bar("memory", 300, peak / 1e6, unit="MB", note=note, details=details)
+
+
+def _throughput(pairs: list[tuple[Run, Run]], class_s: float) -> Bar:
+    otter_s = median(other.wall_s for _, other in pairs)
+    details = {"class_s": class_s, "otter_run_s": otter_s, "students": STUDENTS, "jobs": JOBS}
+    note = f"{STUDENTS} × the median otter run (not run so often) / class on {JOBS} cores"
+    measured = STUDENTS * otter_s / class_s
+    return Bar("a class", 20, measured, at_least=True, note=note, details=details)
