@@ -1,8 +1,9 @@
 """Activations: the functions that stand between two layers, so that they are more than one layer.
 
 Each comes in three forms. `gelu_array` is the kernel: mathematics on a float array, nothing else.
-`gelu` is the operation: it refuses wrong input and hands the kernel to `apply`, through which the
-graph of module 06 sees it. `GELU()` is the operation as an object, for a list of layers.
+`gelu` is the operation: it refuses wrong input (`_floats` and `_dim` below say how) and hands the
+kernel to `apply`, where module 06 finds it. `GELU()` is the operation as an object, for a list of
+layers.
 """
 
 from __future__ import annotations
