@@ -145,7 +145,7 @@ def test_leaky_relu_bends_at_zero_alone(x, slope):
 
 
 def test_a_numpy_slope_does_not_widen_the_result():
-    """np.float64 is no Python float: float32 must come out of float32 all the same (see `apply`)."""
+    """np.float64 is no Python float; float32 comes out of float32 all the same (see `apply`)."""
     assert leaky_relu(Tensor([-1.0]), np.float64(0.5)).dtype == np.float32
 
 
