@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
@@ -62,10 +62,9 @@ def _grade_module(
 ) -> tuple[ModuleOutcome, ExceptionTestFile]:
     assignment = suite.assignment
     file = suite.fresh_file()
-    note, blocked = _obstacle(workspace, assignment)
-    runner = _Runner(workspace, suite, file, seed, blocked)
-    checks = runner.run_all()
-    passed = _integrated_passed(workspace, suite, seed) if blocked is None else 0
+    ends = time.monotonic() + MODULE_BUDGET_S
+    note, obstacle = _obstacle(workspace, assignment)
+    checks = _run_checks(workspace, suite, file, seed, lambda: obstacle or _overdue(ends))
     outcome = ModuleOutcome(
         id=assignment.id,
         title=assignment.title,
@@ -74,10 +73,10 @@ def _grade_module(
         status="",
         checks=checks,
         note=note,
-        integrated_passed=sum(c.status == "passed" for c in checks) if passed is None else passed,
+        integrated_passed=_count_integrated(workspace, suite, seed, checks, ends),
         integrated_total=len(suite.cases),
     )
-    return replace(outcome, status=_module_status(outcome, blocked)), file
+    return replace(outcome, status=_module_status(outcome, obstacle)), file
 
 
 def _obstacle(workspace: Workspace, assignment: Assignment) -> tuple[str | None, Exception | None]:
@@ -99,88 +98,87 @@ def _reason(failure: WorkerError) -> str:
     return str(failure)
 
 
-class _Runner:
-    """Runs the checks of one module through otter, shown ones first."""
+def _overdue(ends: float) -> Exception | None:
+    """Return the failure of whatever begins after `ends`, by the monotonic clock."""
+    if time.monotonic() < ends:
+        return None
+    return WorkerTimeout(
+        f"the checks of this module took longer than {MODULE_BUDGET_S:g} s together"
+    )
 
-    def __init__(self, workspace, suite, file, seed, blocked):
-        self._workspace, self._suite, self._file = workspace, suite, file
-        self._seed, self._blocked = seed, blocked
-        self._ends = time.monotonic() + MODULE_BUDGET_S
 
-    def run_all(self) -> tuple[Check, ...]:
-        """Return the checks in file order; otter's results are left on the file likewise."""
-        cases, file = self._suite.cases, self._file
-        results, checks = {}, {}
-        for case in sorted(cases, key=lambda case: case.suite != "shown"):
-            session = Session(self._workspace, self._suite.assignment, integrated=False)
-            results[case.name] = self._run(case, session)
-            checks[case.name] = _check(self._suite, case, results[case.name], session.attempt)
-        file.test_cases = [case.otter for case in cases]
-        file.test_case_results = [results[case.name] for case in cases]
-        return tuple(checks[case.name] for case in cases)
+def _run_checks(
+    workspace: Workspace,
+    suite: Suite,
+    file: ExceptionTestFile,
+    seed: int,
+    obstacle: Callable[[], Exception | None],
+) -> tuple[Check, ...]:
+    """Run every check with a worker of its own, shown ones first; results are in file order.
 
-    def _run(self, case: Case, session: Session):
+    While there is an obstacle, it is what every probe meets.
+    """
+    results, checks = {}, {}
+    for case in sorted(suite.cases, key=lambda case: case.suite != "shown"):
+        session = Session(workspace, suite.assignment, integrated=False, obstacle=obstacle)
         started = time.perf_counter()
-        student = Student(self._suite, self._blocking_send(session))
-        self._file.test_cases = [case.otter]
-        try:
-            self._file.run(environment(self._suite, student, case.name, self._seed))
-        finally:
-            session.close()
-        if session.attempt.broken is not None:
-            raise session.attempt.broken
-        session.attempt.duration_s = time.perf_counter() - started
-        return self._file.test_case_results[0]
-
-    def _blocking_send(self, session: Session):
-        def send(probe, inputs):
-            blocked = self._blocked
-            if blocked is None and time.monotonic() > self._ends:
-                blocked = WorkerTimeout(
-                    f"the checks of this module took longer than {MODULE_BUDGET_S:g} s together"
-                )
-            if blocked is not None:
-                session.attempt.failure = blocked
-                raise blocked
-            return session.send(probe, inputs)
-
-        return send
+        results[case.name] = _run(file, suite, case, session, seed)
+        session.close()
+        seconds = time.perf_counter() - started
+        checks[case.name] = _check(suite, case, results[case.name], session.attempt, seconds)
+    file.test_cases = [case.otter for case in suite.cases]
+    file.test_case_results = [results[case.name] for case in suite.cases]
+    return tuple(checks[case.name] for case in suite.cases)
 
 
-def _integrated_passed(workspace: Workspace, suite: Suite, seed: int) -> int | None:
-    """Count the checks that pass on the student's own lower modules; None where there are none.
+def _run(file: ExceptionTestFile, suite: Suite, case: Case, session: Session, seed: int):
+    """Let otter run one check; what broke the grader itself is raised, not counted as wrong."""
+    file.test_cases = [case.otter]
+    try:
+        file.run(environment(suite, Student(suite, session.send), case.name, seed))
+    except BaseException:
+        session.close()
+        raise
+    if session.attempt.broken is not None:
+        session.close()
+        raise session.attempt.broken
+    return file.test_case_results[0]
+
+
+def _count_integrated(
+    workspace: Workspace, suite: Suite, seed: int, checks: tuple[Check, ...], ends: float
+) -> int:
+    """Count the checks that pass alone and also with the student's own lower modules.
 
     No points depend on it, so one worker serves all checks until it dies.
     """
-    assignment = suite.assignment
-    if not workspace.lower(assignment):
-        return None
-    if any(workspace.source(lower) is None for lower in workspace.lower(assignment)):
+    passed = {check.id for check in checks if check.status == "passed"}
+    lower = workspace.lower(suite.assignment)
+    if not lower or not passed:
+        return len(passed)
+    if any(workspace.source(assignment) is None for assignment in lower):
         return 0
-    session = Session(workspace, assignment, integrated=True)
+    session = Session(workspace, suite.assignment, integrated=True, obstacle=lambda: _overdue(ends))
     try:
         session.preflight()
-        return sum(_passes(suite, case, session, seed) for case in suite.cases)
+        cases = [case for case in suite.cases if _id(suite, case) in passed]
+        file = suite.fresh_file()
+        return sum(_run(file, suite, case, session, seed).passed for case in cases)
     except WorkerError:
         return 0
     finally:
         session.close()
 
 
-def _passes(suite: Suite, case: Case, session: Session, seed: int) -> bool:
-    file = suite.fresh_file()
-    file.test_cases = [case.otter]
-    file.run(environment(suite, Student(suite, session.send), case.name, seed))
-    if session.attempt.broken is not None:
-        raise session.attempt.broken
-    return file.test_case_results[0].passed
+def _id(suite: Suite, case: Case) -> str:
+    return f"{suite.assignment.id}/{case.task}/{case.behaviour}"
 
 
-def _check(suite: Suite, case: Case, result, attempt: Attempt) -> Check:
+def _check(suite: Suite, case: Case, result, attempt: Attempt, seconds: float) -> Check:
     shown = case.suite == "shown"
     failure = None if result.passed else attempt.failure
     return Check(
-        id=f"{suite.assignment.id}/{case.task}/{case.behaviour}",
+        id=_id(suite, case),
         module=suite.assignment.id,
         task=case.task,
         behaviour=case.behaviour,
@@ -188,7 +186,7 @@ def _check(suite: Suite, case: Case, result, attempt: Attempt) -> Check:
         status="passed" if result.passed else _failed_status(failure),
         points=case.points if result.passed else 0.0,
         max_points=case.points,
-        duration_s=attempt.duration_s,
+        duration_s=seconds,
         hint=None if result.passed else case.hint,
         error=_error(failure),
         line=getattr(failure, "line", None),
@@ -214,9 +212,9 @@ def _message(text: str) -> str:
     return re.split(r"\n(?=\w+: )", text)[-1]
 
 
-def _module_status(outcome: ModuleOutcome, blocked: Exception | None) -> str:
-    if isinstance(blocked, WorkerError):
-        return _failed_status(blocked)
+def _module_status(outcome: ModuleOutcome, obstacle: Exception | None) -> str:
+    if isinstance(obstacle, WorkerError):
+        return _failed_status(obstacle)
     if outcome.points == outcome.max_points:
         return "passed"
     return "partial" if outcome.points else "failed"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from assignments.catalog import Assignment
 from autograder.errors import AutograderError
-from autograder.sandbox import WorkerError
+from autograder.sandbox import Worker, WorkerError
 from autograder.workspace import Workspace
 
 
@@ -18,22 +19,33 @@ class Attempt:
     failure: Exception | None = None  # the last one: no answer came, and why
     broken: AutograderError | None = None  # the grader's fault, not to be taken for a wrong answer
     output: str = ""
-    duration_s: float = 0.0
 
 
 class Session:
     """The worker behind a check: started at the first probe, replaced when it has died."""
 
-    def __init__(self, workspace: Workspace, assignment: Assignment, *, integrated: bool):
-        """Run probes on the student's file alone, or integrated with all of the student's own."""
+    def __init__(
+        self,
+        workspace: Workspace,
+        assignment: Assignment,
+        *,
+        integrated: bool,
+        obstacle: Callable[[], Exception | None] = lambda: None,
+    ):
+        """Run probes on the student's file alone, or integrated with all of the student's own.
+
+        What `obstacle` returns is raised in place of an answer.
+        """
         self._workspace, self._assignment = workspace, assignment
-        self._integrated = integrated
-        self._worker = None
+        self._integrated, self._obstacle = integrated, obstacle
+        self._worker: Worker | None = None
         self.attempt = Attempt()
 
     def send(self, probe: bytes, inputs: dict[str, Any]) -> Any:
         """Run one probe in the worker; raises WorkerError, and remembers it."""
-        self.attempt.failure = None
+        self.attempt.failure = self._obstacle()
+        if self.attempt.failure is not None:
+            raise self.attempt.failure
         try:
             return self._ready().run(probe, inputs)
         except WorkerError as failure:
@@ -59,14 +71,11 @@ class Session:
             self.attempt.output = self._worker.usage.output
             self._worker = None
 
-    def _ready(self):
+    def _ready(self) -> Worker:
         if self._worker is None:
             workspace, assignment = self._workspace, self._assignment
-            chosen = (
-                [*workspace.lower(assignment), assignment] if self._integrated else [assignment]
-            )
-            code = {f"tinytorch.{a.module}": workspace.code(a) for a in chosen}
-            open_worker = workspace.bare() if self._integrated else workspace.isolated(assignment)
-            self._worker = open_worker
+            lower = workspace.lower(assignment) if self._integrated else []
+            code = {f"tinytorch.{a.module}": workspace.code(a) for a in [*lower, assignment]}
+            self._worker = workspace.worker(assignment, integrated=self._integrated)
             self._worker.load(code)
         return self._worker

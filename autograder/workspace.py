@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from assignments.catalog import Assignment, Course
-from autograder.sandbox import Sandbox
+from autograder.sandbox import Branch, Code, Sandbox, Worker
 from autograder.suite import reference_path
 
 if TYPE_CHECKING:
@@ -19,7 +19,8 @@ class Workspace:
     def __init__(self, submission: Submission, course: Course, sandbox: Sandbox):
         """Hold `submission` for grading in `sandbox`."""
         self._submission, self._course, self._sandbox = submission, course, sandbox
-        self._code: dict[str, bytes] = {}
+        self._code: dict[str, Code] = {}
+        self._branches: dict[int, Branch] = {}
         self.cpu_s, self.peak_rss_bytes = 0.0, 0
 
     def lower(self, assignment: Assignment) -> list[Assignment]:
@@ -30,18 +31,14 @@ class Workspace:
         """Return the student's file for `assignment`, None where it is missing."""
         return self._submission.source(assignment.module)
 
-    def isolated(self, assignment: Assignment):
-        """Return a fresh worker that holds the reference's modules below `assignment`."""
-        return self._branch(self.lower(assignment)).worker()
+    def worker(self, assignment: Assignment, *, integrated: bool) -> Worker:
+        """Return a fresh worker: with the reference's lower modules, or integrated, with none."""
+        return self._branch([] if integrated else self.lower(assignment)).worker()
 
-    def bare(self):
-        """Return a fresh worker that holds nothing of the reference."""
-        return self._branch([]).worker()
-
-    def code(self, assignment: Assignment) -> bytes:
+    def code(self, assignment: Assignment) -> Code:
         """Compile the student's file for `assignment` in a worker; raises WorkerError."""
         if assignment.id not in self._code:
-            with self.bare() as worker:
+            with self._branch([]).worker() as worker:
                 try:
                     self._code[assignment.id] = worker.compile(
                         assignment.source, self.source(assignment)
@@ -50,15 +47,19 @@ class Workspace:
                     self.account(worker)
         return self._code[assignment.id]
 
-    def account(self, worker) -> None:
+    def account(self, worker: Worker) -> None:
         """Add what a finished worker used, by the kernel's figures."""
         worker.close()
         self.cpu_s += worker.usage.cpu_s
         self.peak_rss_bytes = max(self.peak_rss_bytes, worker.usage.peak_rss_bytes)
 
-    def _branch(self, assignments: Sequence[Assignment]):
-        sources = {
-            f"tinytorch.{a.module}": reference_path(a).read_text(encoding="utf-8")
-            for a in assignments
-        }
-        return self._sandbox.branch(sources)
+    def _branch(self, lower: Sequence[Assignment]) -> Branch:
+        """Return the fork server that holds the reference of these assignments, the first ones."""
+        if len(lower) not in self._branches:
+            self._branches[len(lower)] = self._sandbox.branch(
+                {
+                    f"tinytorch.{assignment.module}": reference_path(assignment).read_text("utf-8")
+                    for assignment in lower
+                }
+            )
+        return self._branches[len(lower)]

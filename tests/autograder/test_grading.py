@@ -161,25 +161,25 @@ def test_the_graders_own_fault_is_not_a_wrong_answer(grade, monkeypatch):
 def test_shown_checks_run_before_hidden_ones(grade, monkeypatch):
     """Nothing that is learned in a hidden check can come out in a shown one."""
     order = []
-    run = grading._Runner._run
+    run = grading._run
 
-    def spy(self, case, session):
+    def spy(file, suite, case, session, seed):
         order.append(case.suite)
-        return run(self, case, session)
+        return run(file, suite, case, session, seed)
 
-    monkeypatch.setattr(grading._Runner, "_run", spy)
+    monkeypatch.setattr(grading, "_run", spy)
     grade({"activations": source("02")}, "02")
     assert order == sorted(order, reverse=True) and {"shown", "hidden"} == set(order)
 
 
 def test_every_check_has_a_worker_of_its_own(grade, monkeypatch):
     """A hidden input that is seen in one check cannot be told in another."""
-    opened, isolated = [], Workspace.isolated
+    opened, worker = [], Workspace.worker
 
-    def spy(self, assignment):
-        opened.append(isolated(self, assignment))
+    def spy(self, assignment, *, integrated):
+        opened.append(worker(self, assignment, integrated=integrated))
         return opened[-1]
 
-    monkeypatch.setattr(Workspace, "isolated", spy)
+    monkeypatch.setattr(Workspace, "worker", spy)
     module = one(grade({"activations": source("02")}, "02"))
     assert len(set(map(id, opened))) == 1 + len(module.checks)  # one learns whether it imports
