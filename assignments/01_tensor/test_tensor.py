@@ -209,10 +209,10 @@ def test_mean_refuses_whole_numbers():
 
 @pytest.mark.task("Tensor.var")
 def test_var_divides_by_one_less_than_the_number_of_elements():
-    """The variance of 1, 2, 3 is (1 + 0 + 1) / (3 - 1) = 1, and 2/3 with correction=0."""
-    x = from_numpy(np.array([1.0, 2.0, 3.0]))
-    assert x.var().item() == 1.0
-    assert x.var(correction=0).item() == pytest.approx(2 / 3)
+    """The variance of 1, 2, 6 is (4 + 1 + 9) / (3 - 1) = 7, and 14/3 with correction=0."""
+    x = from_numpy(np.array([1.0, 2.0, 6.0]))
+    assert x.var().item() == 7.0
+    assert x.var(correction=0).item() == pytest.approx(14 / 3)
     assert table().var(axis=1, keepdims=True).shape == (2, 1)
 
 
