@@ -41,7 +41,7 @@ PRELOADED = """
     mmap numbers operator os.path pathlib pickle platform pprint pstats queue random re reprlib
     resource secrets select shutil signal socket statistics string struct subprocess symtable sys
     tempfile textwrap threading time timeit token tokenize traceback tracemalloc types typing
-    unicodedata unittest uuid warnings weakref zipfile zlib
+    unicodedata unittest urllib.parse uuid warnings weakref zipfile zlib
     encodings.ascii encodings.latin_1 encodings.utf_8_sig encodings.utf_16 encodings.utf_32
     encodings.cp1252 encodings.cp437 encodings.iso8859_15 encodings.unicode_escape encodings.idna
 """.split()

@@ -24,12 +24,26 @@ def test_isolation_is_full_on_this_machine(box):
 
 
 def test_the_kernel_says_so_too(box):
-    """Seen from outside: no capability, no new privileges, a filter, another user."""
+    """Seen from outside: no capability, no new privileges, a filter, another user, no group."""
     with box.branch({}).worker() as worker, open(f"/proc/{worker.pid}/status") as file:
         status = dict(line.split(":\t", 1) for line in file.read().splitlines() if ":\t" in line)
     assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 0
     assert status["NoNewPrivs"] == "1" and status["Seccomp"] == "2"
     assert status["Uid"].split() == [str(65532 if ROOT else os.geteuid())] * 4
+    assert not ROOT or status["Groups"].split() == []
+
+
+def test_the_limits_are_set_within(student):
+    """No file may grow, no core is dumped, few descriptors, the stack and memory bounded."""
+    source = """
+import resource
+def answer():
+    kinds = "FSIZE CORE MEMLOCK MSGQUEUE NOFILE STACK AS".split()
+    return [resource.getrlimit(getattr(resource, f"RLIMIT_{kind}")) for kind in kinds]
+"""
+    *none, files, stack, memory = student(source)
+    assert none == [[0, 0]] * 4
+    assert files == [16, 16] and stack == [8 << 20, 8 << 20] and memory == [2 << 30, 2 << 30]
 
 
 # What student code tries, as itself and past Python through the C library.
