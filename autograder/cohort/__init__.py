@@ -81,8 +81,7 @@ def grade_class(
                 lines.append(Line(job.name, {key: report.get(key) for key in _SHOWN}))
                 step(lines[-1])
         except KeyboardInterrupt:
-            left = len(tasks) - len(lines)
-            console.print(f"Interrupted, {left} are left: run the same command again.")
+            console.print("Interrupted; what is graded is kept: run the same command again.")
             raise
     lines.sort(key=lambda line: line.name)
     print_class(console, lines)

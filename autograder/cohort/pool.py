@@ -6,7 +6,6 @@ import multiprocessing
 import os
 import signal
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import (
@@ -24,7 +23,8 @@ from typing import TypeVar
 from autograder.errors import GraderError
 
 J, R = TypeVar("J"), TypeVar("R")
-TIDY_S = 10.0  # for an orphan to close its sandbox and remove its files
+TIDY_S = 10.0  # at most, for an orphan to close its sandbox and remove its files
+_idle = threading.Event()  # set while this process of a pool runs no job
 
 
 def run_all(
@@ -98,6 +98,7 @@ def _pool(width: int) -> Iterator[Executor]:
 def _settle() -> None:
     """Prepare a process of the pool: deaf to interrupts between jobs, ended with its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _idle.set()
     threading.Thread(target=_follow_parent, daemon=True).start()
 
 
@@ -105,14 +106,16 @@ def _follow_parent() -> None:
     """End this process when the one that started the pool was killed: no one else would."""
     multiprocessing.parent_process().join()
     os.kill(os.getpid(), signal.SIGINT)  # a job that runs closes its sandbox, removes its files
-    time.sleep(TIDY_S)
+    _idle.wait(TIDY_S)
     os._exit(1)
 
 
 def _obedient(unit: Callable[[J], R], job: J) -> R:
     """Run `unit`, which an interrupt ends at once."""
+    _idle.clear()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return unit(job)
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        _idle.set()
