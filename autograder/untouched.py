@@ -18,8 +18,8 @@ def changes(lower: list[str], higher: str) -> list[str]:
     before = _attributes(modules)
     import_module(f"tinytorch.{higher}")
     after = _attributes(modules)
-    names = before.keys() | after.keys()
-    return sorted(name for name in names if before.get(name) is not after.get(name))
+    same = {name for name in before.keys() & after.keys() if before[name] is after[name]}
+    return sorted((before.keys() | after.keys()) - same)
 
 
 def _attributes(modules: list[ModuleType]) -> dict[str, Any]:

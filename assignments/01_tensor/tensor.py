@@ -431,8 +431,8 @@ class Tensor:
         The correction 1, Bessel's, makes a sample's variance an estimate of its population's.
         TypeError unless the tensor is floating.
 
-        >>> from_numpy(np.array([1.0, 2.0, 3.0])).var().item()
-        1.0
+        >>> from_numpy(np.array([1.0, 2.0, 6.0])).var().item()
+        7.0
         """
         raise NotImplementedError("01_tensor: Tensor.var")
 

@@ -46,7 +46,7 @@ def test_an_untouched_starter_is_shown_as_not_written_yet(student):
     assert run.returncode == 1
     rows = re.findall(r"^(\S+) +0/\d+  (.*)$", run.stdout, re.MULTILINE)
     assert len(rows) == 15 and rows[0] == ("as_array", "not written yet")
-    assert {words.split()[0] for _, words in rows} == {"not", "needs"}
+    assert {words.split()[0] for _, words in rows} <= {"not", "needs"}
     assert "Next: as_array (`tito hint 01 as_array` helps)." in run.stdout
     assert "Error" not in run.stdout
 
