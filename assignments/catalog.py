@@ -208,6 +208,9 @@ def _assignment(home: Path, plan: Planned, lower: dict[str, Assignment]) -> Assi
     tables = fields.pop("task")
     tasks = tuple(_task(table, number, file) for number, table in enumerate(tables, start=1))
     assignment = Assignment(home.name, plan.number, tasks=tasks, folder=home, **fields)
+    for path in (assignment.lesson, assignment.visible_tests):
+        if not path.is_file():
+            _refuse(path, "is missing", _RESTORE)
     _check_tasks(assignment, file)
     return assignment
 

@@ -74,7 +74,7 @@ def practise(
     root: Path, assignment: Assignment, tasks: Sequence[Task] = (), limit_s: float = RUN_LIMIT_S
 ) -> Practice:
     """Run the visible tests of `assignment`, or of some `tasks`, in the repository at `root`."""
-    with tempfile.TemporaryDirectory(prefix="tito-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="tito-", ignore_cleanup_errors=True) as scratch:
         report = Path(scratch, "report.json")
         command = _command(root, assignment, tasks, report)
         with Path(scratch, "output.txt").open("w+b") as output:

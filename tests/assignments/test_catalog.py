@@ -127,9 +127,9 @@ def test_the_small_course_is_right_before_it_is_broken(folder):
     load_course(folder)
 
 
-@pytest.mark.parametrize("name", [COURSE, ONE])
+@pytest.mark.parametrize("name", [COURSE, ONE, "02_two/README.md", "02_two/test_two.py"])
 def test_a_missing_file_is_named(folder, name):
-    """A module without its metadata is refused."""
+    """A module without its metadata, lesson or visible tests is refused."""
     (folder / name).unlink()
     with pytest.raises(CatalogError, match=f"^assignments/{name}: is missing; restore it"):
         load_course(folder)
