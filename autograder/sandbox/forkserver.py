@@ -34,7 +34,7 @@ PRELOADED = """
     numpy numpy.linalg numpy.random numpy.fft numpy.polynomial numpy.testing numpy.ma
     numpy.lib.stride_tricks numpy.lib.format numpy.lib.scimath numpy.lib.recfunctions
     numpy.exceptions numpy.typing numpy.ctypeslib numpy.strings numpy.rec numpy.char numpy.dtypes
-    abc array ast atexit base64 bisect bz2 cProfile calendar cmath codecs collections.abc
+    _strptime abc array ast atexit base64 bisect bz2 cProfile calendar cmath codecs collections.abc
     concurrent.futures.thread contextlib contextvars copy copyreg csv ctypes dataclasses datetime
     decimal difflib dis enum errno fractions functools gc glob graphlib gzip hashlib heapq
     importlib.util inspect io itertools json keyword linecache locale logging lzma marshal math
@@ -42,8 +42,9 @@ PRELOADED = """
     resource secrets select shutil signal socket statistics string struct subprocess symtable sys
     tempfile textwrap threading time timeit token tokenize traceback tracemalloc types typing
     unicodedata unittest urllib.parse uuid warnings weakref zipfile zlib
-    encodings.ascii encodings.latin_1 encodings.utf_8_sig encodings.utf_16 encodings.utf_32
-    encodings.cp1252 encodings.cp437 encodings.iso8859_15 encodings.unicode_escape encodings.idna
+    encodings.ascii encodings.latin_1 encodings.utf_8_sig encodings.utf_16 encodings.utf_16_be
+    encodings.utf_16_le encodings.utf_32 encodings.utf_32_be encodings.utf_32_le encodings.cp1252
+    encodings.cp437 encodings.iso8859_15 encodings.unicode_escape encodings.idna
 """.split()
 
 MESSAGE_BYTES = 1 << 16
@@ -54,8 +55,7 @@ def preload() -> None:
     for name in PRELOADED:
         with contextlib.suppress(ModuleNotFoundError):  # NumPy's modules differ by version
             importlib.import_module(name)
-    site.setquit()  # Python was started without `site`; students know exit() and help()
-    site.sethelper()
+    site.setquit()  # Python was started without `site`; students know exit()
     np.random.seed(0)  # unseeded numbers repeat when a regrade asks again
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace", line_buffering=True)
@@ -156,7 +156,7 @@ class Server:
         self._watch_parent()
         self._connection.close()
         self._connection = socket.socket(fileno=connection)
-        self._branches = set()
+        self._worker, self._branches = None, set()
         # Only now, after the fork: the first server must never have held these texts in memory.
         with open(sources, encoding="utf-8") as file:
             modules = json.load(file)
@@ -207,6 +207,7 @@ def main() -> None:
     preload()
     for name in [name for name in sys.modules if name.partition(".")[0] == "autograder"]:
         del sys.modules[name]  # student code finds what it would find at home
-    config = json.loads(connection.recv(MESSAGE_BYTES))
-    if os.getppid() == config["grader_pid"]:  # else it died meanwhile
+    sys.argv = [""]
+    config = json.loads(connection.recv(MESSAGE_BYTES) or "null")
+    if config and os.getppid() == config["grader_pid"]:  # else it died meanwhile
         Server(connection, config).serve()

@@ -22,8 +22,10 @@ class Limits:
         """Refuse a bound that would let nothing run."""
         for field in fields(self):
             value = getattr(self, field.name)
-            if not value > 0:
-                raise ValueError(f"Limits.{field.name}: expected more than 0, got {value!r}")
+            whole = field.name.endswith("_bytes")
+            if not value > 0 or (whole and type(value) is not int):
+                expected = "a whole number" if whole else "a number"
+                raise ValueError(f"Limits.{field.name}: expected {expected} > 0, got {value!r}")
 
 
 def size(count: int) -> str:

@@ -38,6 +38,7 @@ def program() -> bytes:
     import pyseccomp as seccomp  # not at the top: it needs libseccomp, which may be missing
 
     rules = seccomp.SyscallFilter(seccomp.ERRNO(errno.EPERM))
+    rules.set_attr(seccomp.Attr.ACT_BADARCH, seccomp.KILL_PROCESS)  # 32-bit calls on 64 bits
     for name in ALLOWED:
         _allow(seccomp, rules, name)
     thread = seccomp.Arg(0, seccomp.MASKED_EQ, CLONE_THREAD, CLONE_THREAD)

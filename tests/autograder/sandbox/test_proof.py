@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
 from autograder.errors import IsolationError
-from autograder.sandbox import Sandbox, StudentError
+from autograder.sandbox import Sandbox, StudentError, WorkerDied
 from autograder.sandbox.isolation import Isolation, judge
 from autograder.sandbox.layers import LAYERS, required
 from autograder.sandbox.proof import GUARANTEES, REQUIRED
@@ -23,14 +24,32 @@ def test_isolation_is_full_on_this_machine(box):
     assert set(box.proved) == set(GUARANTEES)
 
 
+def status_of(pid: int) -> dict[str, str]:
+    """Return what the kernel says of a process."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return {name: rest.strip() for name, _, rest in (line.partition(":") for line in lines)}
+
+
 def test_the_kernel_says_so_too(box):
     """Seen from outside: no capability, no new privileges, a filter, another user, no group."""
-    with box.branch({}).worker() as worker, open(f"/proc/{worker.pid}/status") as file:
-        status = dict(line.split(":\t", 1) for line in file.read().splitlines() if ":\t" in line)
+    with box.branch({}).worker() as worker:
+        status = status_of(worker.pid)
+        memory_belongs_to = os.stat(f"/proc/{worker.pid}/mem").st_uid
     assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 0
     assert status["NoNewPrivs"] == "1" and status["Seccomp"] == "2"
     assert status["Uid"].split() == [str(65532 if ROOT else os.geteuid())] * 4
-    assert not ROOT or status["Groups"].split() == []
+    assert not ROOT or status["Groups"] == ""
+    assert memory_belongs_to == 0  # which is what the kernel makes of a process that is concealed
+
+
+@pytest.mark.skipif(not ROOT, reason="an ordinary user has no capabilities to give up")
+def test_root_that_cannot_become_another_user_has_no_capabilities(student_within):
+    """Should the uid not be dropped, all the powers of root are."""
+    box = student_within(require_full=False, without={"uid"}).box
+    with box.branch({}).worker() as worker:
+        status = status_of(worker.pid)
+    assert status["Uid"].split() == ["0"] * 4
+    assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 0
 
 
 def test_the_limits_are_set_within(student):
@@ -132,6 +151,25 @@ def test_student_code_is_refused(student, attack):
     with pytest.raises(StudentError) as caught:
         student(f"{TOOLS}    {attack}\n")
     assert caught.value.type_name == "PermissionError", caught.value.message
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="only x86-64 has two other doors")
+@pytest.mark.parametrize(
+    "code",
+    ["b8 14 00 00 00 cd 80 c3", "b8 27 00 00 40 0f 05 c3"],
+    ids=["32-bit calls", "calls of the x32 kind"],
+)
+def test_no_other_door_leads_into_the_kernel(student, code):
+    """getpid by another calling convention, whose numbers mean other calls, ends the process."""
+    source = f"""
+import ctypes, mmap
+page = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+page.write(bytes.fromhex("{code}"))
+def answer():
+    return ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(page)))()
+"""
+    with pytest.raises(WorkerDied, match="ended by SIGSYS"):
+        student(source)
 
 
 def test_nothing_was_left_behind(box):

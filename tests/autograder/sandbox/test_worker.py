@@ -157,6 +157,8 @@ USUAL = {
     "threads": "np.array(list(pool(4).map(np.sin, range(8))))",
     "a clock": "np.array(time.perf_counter() - time.process_time() > -1)",
     "a temporary name": "np.ones(1) if uuid.uuid4() else None",
+    "a date to parse": "np.ones(datetime.datetime.strptime('2026', '%Y').month)",
+    "text in bytes": "np.frombuffer('é'.encode('utf-16-le'), np.uint16)",
     "local time": "np.ones(3 * (time.localtime().tm_year > 2000))",
 }
 
@@ -165,7 +167,7 @@ USUAL = {
 def test_usual_code_runs_behind_the_filter(student, expression):
     """No system call that ordinary NumPy code needs is missing from the allow-list."""
     source = f"""
-import io, time, uuid
+import datetime, io, time, uuid
 from concurrent.futures import ThreadPoolExecutor as pool
 import numpy as np
 def save():
@@ -267,3 +269,9 @@ def test_a_bound_of_nothing_is_refused(bound):
     """A limit of zero would let nothing run."""
     with pytest.raises(ValueError, match=bound):
         Limits(**{bound: 0})
+
+
+def test_a_bound_in_bytes_is_a_whole_number():
+    """Half a byte is refused before it reaches the kernel."""
+    with pytest.raises(ValueError, match="a whole number"):
+        Limits(memory_bytes=2e9)
