@@ -19,7 +19,7 @@ from autograder.intake.tree import Tree, refusal, shown
 
 FOLDER, LINK, SUBMODULE = "40000", "120000", "160000"
 OBJECT_ID = re.compile("[0-9a-f]{40}")
-REFERENCE = re.compile(r"refs/(?:[A-Za-z0-9_+@-][\w.+@-]*/)*[A-Za-z0-9_+@-][\w.+@-]*", re.ASCII)
+REFERENCE = re.compile(r"refs(/[^/.\0\n][^/\0\n]*)+")  # no part can lead up or hide
 REFERENCE_BYTES = 1 << 20
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -46,7 +47,10 @@ class Objects:
         """End git."""
         self._timer.cancel()
         self._git.kill()
-        self._git.communicate()
+        for pipe in (self._git.stdin, self._git.stdout):
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
+        self._git.wait()
 
     def commit(self, found: str, revision: str) -> Commit:
         """Return the commit that `found` names, directly or through a tag."""
@@ -110,11 +114,18 @@ class Objects:
     def _damaged(self) -> AutograderError:
         if self._overtime.is_set():
             return self._tree.overtime()
-        if self._git.poll() == USAGE:
+        if self._exit_code() == USAGE:
             return GraderError(INSTALL)
         return self._tree.excess(
             "a complete, sound repository", "one with objects missing or damaged", "clone it anew"
         )
+
+    def _exit_code(self) -> int | None:
+        """Return how git ended; without requests it ends by itself."""
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            self._git.stdin.close()
+            return self._git.wait(1)
+        return self._git.poll()
 
 
 def _start(environment: dict[str, str], home: Path) -> subprocess.Popen[bytes]:
@@ -141,6 +152,5 @@ def _environment(own: Path, store: Path) -> dict[str, str]:
         "GIT_OBJECT_DIRECTORY": str(store.absolute()),
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_NO_LAZY_FETCH": "1",
         "LC_ALL": "C",
     }

@@ -14,6 +14,7 @@ import pytest
 from autograder.sandbox import Limits, Sandbox, kernel
 from autograder.workspace import Workspace
 from tests.autograder.submit import COURSE, Sandboxes, submit
+from tests.processes import descendants
 from tests.submissions.fixtures import load
 
 HOSTILE = {fixture.name: fixture for fixture in load("hostile")}
@@ -53,22 +54,6 @@ def scratch(tmp_path, monkeypatch):
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     return tmp_path
-
-
-def descendants() -> set[int]:
-    """Return the ids of all processes below this one."""
-    parents = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            after_name = (folder / "stat").read_text().rpartition(")")[2].split()
-        except OSError:  # it has ended meanwhile
-            continue
-        parents[int(folder.name)] = int(after_name[1])
-    found, new = set(), {os.getpid()}
-    while new:
-        new = {child for child, parent in parents.items() if parent in new} - found
-        found |= new
-    return found
 
 
 def left_files() -> list[str]:

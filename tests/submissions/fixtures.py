@@ -9,6 +9,7 @@ A fixture begins with lines `# key: value`, a sentence on what it tries, and the
     refused  a pattern in the reason, for every check that is lost
     shows    a pattern in what a shown check prints
     limits   bounds for its worker, as in wall_s=1
+    alone    `yes` leaves out the modules below, so that nothing runs a second time with them
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from assignments.catalog import Assignment, Course, load_course
 from autograder.suite import reference_path
 
 HERE = Path(__file__).parent
-KEYS = {"module", "base", "loses", "refused", "shows", "limits"}
+KEYS = {"module", "base", "loses", "refused", "shows", "limits", "alone"}
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Fixture:
     refused: str
     shows: str
     limits: dict[str, float]
+    alone: bool
     code: str
 
     def lost_tasks(self, assignment: Assignment) -> set[str]:
@@ -49,7 +51,7 @@ class Fixture:
         """Return the files of the submission: this module's, on the reference's lower ones."""
         course = course or load_course()
         assignment = course.assignment(self.module)
-        lower = [a for a in course.assignments if a.number < assignment.number]
+        lower = [a for a in course.assignments if a.number < assignment.number and not self.alone]
         files = {a.source: reference_path(a).read_bytes() for a in lower}
         return files | {assignment.source: self._source(assignment, canary)}
 
@@ -83,5 +85,6 @@ def _read(path: Path) -> Fixture:
         refused=values.get("refused", ""),
         shows=values.get("shows", ""),
         limits={key: int(value) for key, value in bounds.items()},
+        alone=values.get("alone") == "yes",
         code=code,
     )

@@ -1,6 +1,6 @@
 # base: reference
 # loses: tanh
-# refused: error the process (ended itself|was ended)
+# refused: error the process (ended itself|was killed, or closed its pipes)
 """Closes every descriptor, then answers rightly into nothing."""
 
 import os

@@ -2,6 +2,7 @@
 # loses: tanh
 # refused: timeout took longer than 1 s
 # limits: wall_s=1
+# alone: yes
 """Raises an exception whose message takes for ever to print."""
 
 

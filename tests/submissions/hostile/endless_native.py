@@ -2,6 +2,7 @@
 # loses: tanh
 # refused: timeout took longer than 1 s
 # limits: wall_s=1
+# alone: yes
 """Computes in C, where no signal handler of Python runs, and refuses all signals."""
 
 import signal

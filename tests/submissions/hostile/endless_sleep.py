@@ -2,6 +2,7 @@
 # loses: tanh
 # refused: timeout took longer than 1 s
 # limits: wall_s=1
+# alone: yes
 """Sleeps, which takes no processor time."""
 
 import time

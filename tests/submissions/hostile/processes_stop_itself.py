@@ -2,6 +2,7 @@
 # loses: tanh
 # refused: error PermissionError
 # limits: wall_s=1
+# alone: yes
 """Stops without ending, so that whoever waits for it waits for ever."""
 
 import os

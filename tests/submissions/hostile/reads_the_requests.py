@@ -2,6 +2,7 @@
 # loses: tanh
 # refused: timeout took longer than 1 s
 # limits: wall_s=1
+# alone: yes
 """Reads the pipe on which the next check would come."""
 
 import os
