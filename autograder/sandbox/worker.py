@@ -88,8 +88,8 @@ class _Answers:
             if sum(map(len, frame[1:])) <= self._reply_bytes:
                 return frame
             problem: dict[str, Any] = {"status": "reply"}
-        except MemoryError as error:
-            problem = self._memory_problem(error)
+        except MemoryError:
+            problem = {"status": "memory"}
         except BaseException as error:
             problem = {"status": "error", "value": self._describe(error)}
         return wire.encode({"id": request["id"], **problem})
@@ -113,10 +113,6 @@ class _Answers:
     def _run(self, id: int, code: np.ndarray, inputs: dict[str, Any]) -> Any:
         space = {"tt": sys.modules[NAME], "np": np, "__builtins__": builtins, "__name__": "probe"}
         return FunctionType(marshal.loads(code), space)(**inputs)
-
-    def _memory_problem(self, error: MemoryError) -> dict[str, Any]:
-        error.__traceback__ = None  # it holds the frames that hold the memory
-        return {"status": "memory"}
 
     def _describe(self, error: BaseException) -> dict[str, Any]:
         kinds = type.mro(type(error))

@@ -96,7 +96,7 @@ ATTACKS = {
     "a file in memory": "os.memfd_create('x')",
     "a pipe": "os.pipe()",
     "a copy of a descriptor": "os.dup(1)",
-    "more memory": "c('setrlimit', resource.RLIMIT_AS, (ctypes.c_long * 2)(-1, -1))",
+    "other limits": "c('setrlimit', resource.RLIMIT_CORE, (ctypes.c_long * 2)(0, 0))",
     "less memory for the parent": "resource.prlimit(os.getppid(), resource.RLIMIT_AS, (0, 0))",
     "another user": "os.setuid(0)",
     "a new session": "os.setsid()",
