@@ -100,16 +100,17 @@ def _page(standing: Standing, course: Course, now: datetime) -> bytes:
         lstrip_blocks=True,
     )
     style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    few = len(standing.columns) <= FEW
     html = pages.get_template("page.html.jinja").render(
         course=course,
         standing=standing,
-        few=len(standing.columns) <= FEW,
+        few=few,
         now=now.astimezone(timezone.utc),
         style=Markup(style),
         script=Markup(script),
         style_hash=_hash(style),
         script_hash=_hash(script),
-        number=lambda value: f"{round(value, 2):g}",
+        number=lambda value: f"{round(value, 2 if few else 1):g}",
     )
     return html.encode("utf-8")
 
