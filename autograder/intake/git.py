@@ -28,13 +28,13 @@ def is_repository(path: Path) -> bool:
     return os.path.lexists(path / ".git") or _is_bare(path)
 
 
-def read_commit(path: Path, revision: str, tree: Tree, home: Path) -> Commit:
+def read_commit(path: Path, revision: str, tree: Tree) -> Commit:
     """Fill `tree` from `revision` (a branch, a tag, a commit id) of the repository at `path`."""
     store = path if _is_bare(path) else path / ".git"
     with open_folder(str(store)) as folder:
         found = revision if _is_id(revision) else _resolve(folder, revision, tree.name)
     _require_own_files(store / "objects", tree)
-    with closing(Objects(store / "objects", home, tree)) as objects:
+    with closing(Objects(store / "objects", tree)) as objects:
         commit = objects.commit(found, revision)
         blobs = list(_walk(objects, commit.tree, "", tree))
         sizes = objects.sizes([blob for _, blob in blobs])

@@ -16,7 +16,7 @@ from pathlib import Path
 from autograder.errors import AutograderError, GraderError
 from autograder.intake.tree import Tree, shown
 
-CONFIG = "[core]\n\tpackedGitWindowSize = 32m\n\tpackedGitLimit = 256m\n\tcommitGraph = false\n"
+EMPTY = Path(__file__).with_name("empty.git")  # git's own view: no references, our configuration
 USAGE = 129  # git's exit code for an option it does not know
 INSTALL = "reading a repository needs git 2.36 or newer: install it (apt-get install git)"
 
@@ -33,10 +33,10 @@ class Commit:
 class Objects:
     """An object store, read through one `git cat-file` that knows no other repository."""
 
-    def __init__(self, store: Path, home: Path, tree: Tree):
-        """Serve the objects in `store`; `home` is an empty folder for our own repository."""
+    def __init__(self, store: Path, tree: Tree):
+        """Serve the objects in `store`, within the limits of `tree`."""
         self._tree = tree
-        self._git = _start(_environment(_empty_repository(home), store), home)
+        self._git = _start(_environment(store))
         memory = tree.limits.git_memory_bytes
         resource.prlimit(self._git.pid, resource.RLIMIT_AS, (memory, memory))
         self._overtime = threading.Event()
@@ -46,6 +46,7 @@ class Objects:
     def close(self) -> None:
         """End git."""
         self._timer.cancel()
+        self._timer.join()
         self._git.kill()
         for pipe in (self._git.stdin, self._git.stdout):
             with contextlib.suppress(BrokenPipeError):
@@ -128,27 +129,19 @@ class Objects:
         return self._git.poll()
 
 
-def _start(environment: dict[str, str], home: Path) -> subprocess.Popen[bytes]:
+def _start(environment: dict[str, str]) -> subprocess.Popen[bytes]:
     command = ["git", "cat-file", "--batch-command"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     try:
-        return subprocess.Popen(command, cwd=home, env=environment, **pipes)
+        return subprocess.Popen(command, cwd=EMPTY, env=environment, **pipes)
     except FileNotFoundError as error:
         raise GraderError(INSTALL) from error
 
 
-def _empty_repository(home: Path) -> Path:
-    own = home / "git"
-    (own / "refs").mkdir(parents=True)
-    (own / "HEAD").write_text("ref: refs/heads/none\n")
-    (own / "config").write_text(CONFIG)
-    return own
-
-
-def _environment(own: Path, store: Path) -> dict[str, str]:
+def _environment(store: Path) -> dict[str, str]:
     return {
         "PATH": os.environ.get("PATH", os.defpath),
-        "GIT_DIR": str(own),
+        "GIT_DIR": str(EMPTY),
         "GIT_OBJECT_DIRECTORY": str(store.absolute()),
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": os.devnull,

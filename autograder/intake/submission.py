@@ -48,13 +48,12 @@ def receive(source: str | Path, limits: Limits | None = None) -> Iterator[Submis
     """
     path, revision = _located(str(source))
     tree = Tree(_clean_name(path), limits or Limits())
-    with TemporaryDirectory(prefix="submission-") as folder:
-        home = Path(folder)
-        origin = _read(path, revision, tree, home)
-        files = tree.course_files()
+    origin = _read(path, revision, tree)
+    files = tree.course_files()
+    with TemporaryDirectory(prefix="submission-") as root:
         yield Submission(
             name=tree.name,
-            root=_copy(files, home / "root"),
+            root=_copy(files, Path(root)),
             digest=_digest(files),
             notes=tuple(sorted(tree.notes)),
             **origin,
@@ -82,7 +81,7 @@ def _is_archive(path: Path) -> bool:
     return path.name.lower().endswith(ARCHIVES) and os.path.isfile(path)
 
 
-def _read(path: Path, revision: str | None, tree: Tree, home: Path) -> dict[str, Any]:
+def _read(path: Path, revision: str | None, tree: Tree) -> dict[str, Any]:
     """Fill `tree` from `path`; return what its kind tells about commit and time."""
     repository = is_repository(path)
     if revision is not None and not repository:
@@ -91,7 +90,7 @@ def _read(path: Path, revision: str | None, tree: Tree, home: Path) -> dict[str,
         )
     try:
         if repository:
-            commit = read_commit(path, "HEAD" if revision is None else revision, tree, home)
+            commit = read_commit(path, "HEAD" if revision is None else revision, tree)
             return {"submitted_at": commit.at, "commit": commit.id, "tree": commit.tree}
         read = read_archive if _is_archive(path) else read_folder
         return {"submitted_at": read(str(path), tree)}
@@ -108,7 +107,7 @@ def _clean_name(path: Path) -> str:
 
 
 def _copy(files: dict[str, bytes], root: Path) -> Path:
-    (root / "tinytorch").mkdir(parents=True)
+    (root / "tinytorch").mkdir()
     for path, content in files.items():
         (root / path).write_bytes(content)
     return root

@@ -90,9 +90,9 @@ def test_a_hostile_submission_gains_nothing_and_harms_nothing(name, sandboxes, s
 
 def warm_up(sandbox, fixture):
     """Start the fork servers that grading this module needs; they stay."""
-    workspace = Workspace(None, COURSE, sandbox)
-    workspace.bare().close()
-    workspace.isolated(COURSE.assignment(fixture.module)).close()
+    workspace, assignment = Workspace(None, COURSE, sandbox), COURSE.assignment(fixture.module)
+    for integrated in (False, True):
+        workspace.worker(assignment, integrated=integrated).close()
 
 
 def test_there_are_enough_attacks_and_each_says_what_becomes_of_it():

@@ -87,8 +87,8 @@ def test_only_the_graded_files_are_copied_and_the_copy_goes_away(tmp_path):
     with receive(folder(tmp_path)) as submission:
         copied = {path.name for path in submission.root.rglob("*") if path.is_file()}
         assert copied == {"tensor.py", "activations.py"}
-        assert submission.root.parent.stat().st_mode & 0o077 == 0
-    assert not submission.root.parent.exists()
+        assert submission.root.stat().st_mode & 0o077 == 0
+    assert not submission.root.exists()
 
 
 def test_a_copy_is_not_touched_by_what_happens_to_the_original(tmp_path):
