@@ -590,9 +590,10 @@ class Tensor:
                 [2, 2, 2]])
         """
         sizes = _sizes(sizes)
-        old = (1,) * (len(sizes) - self.ndim) + self.shape
-        new = tuple(o if n == -1 else n for o, n in zip(old, sizes, strict=False))
-        if len(new) < len(old) or any(o not in (1, n) for o, n in zip(old, new, strict=True)):
+        lead = len(sizes) - self.ndim
+        both = list(zip(self.shape, sizes[lead:], strict=False))
+        new = sizes[:lead] + tuple(old if n == -1 else n for old, n in both)
+        if lead < 0 or min(new, default=0) < 0 or any(o != 1 and n not in (o, -1) for o, n in both):
             raise ValueError(f"expand: only sizes of 1 grow, {self.shape} cannot become {sizes}")
         return apply(np.broadcast_to, self, shape=new)
 
