@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from dataclasses import fields
 from pathlib import Path
 
 import click
@@ -56,14 +57,43 @@ unsandboxed_option = click.option(
 )
 
 
+def _limits(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]):
+    """Return the sandbox's limits with those that were given, as in ("wall_s=20",)."""
+    from autograder.sandbox import Limits
+
+    known = {field.name: type(field.default) for field in fields(Limits)}
+    given = {}
+    for value in values:
+        name, _, number = value.partition("=")
+        try:
+            given[name] = known[name](number)
+        except (KeyError, ValueError):
+            names = ", ".join(known)
+            raise click.BadParameter(f"expected NAME=NUMBER of {names}, got {value!r}") from None
+    try:
+        return Limits(**given)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+limits_option = click.option(
+    "--limit",
+    "limits",
+    multiple=True,
+    callback=_limits,
+    help="A bound on a worker, as in wall_s=20 or memory_bytes=4294967296; may be given again.",
+)
+
+
 @main.command()
 @click.argument("submission")
 @modules_option
 @click.option("--out", type=click.Path(path_type=Path), default=Path("report"), show_default=True)
 @seed_option
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
+@limits_option
 @unsandboxed_option
-def grade(submission, modules, out, seed, form, unsandboxed):
+def grade(submission, modules, out, seed, form, limits, unsandboxed):
     """Grade SUBMISSION: a folder, a git repository (PATH or PATH@COMMIT), a .zip or .tar.gz.
 
     Writes report.json (staff), student.json, public.json, student.md and results.json to OUT.
@@ -72,7 +102,7 @@ def grade(submission, modules, out, seed, form, unsandboxed):
     from autograder.table import print_report
 
     seed = secrets.randbits(32) if seed is None else seed
-    report = grade_one(submission, modules, out, seed=seed, unsandboxed=unsandboxed)
+    report = grade_one(submission, modules, out, seed=seed, limits=limits, unsandboxed=unsandboxed)
     if form == "json":
         click.echo(json.dumps(report, indent=2))
     else:
@@ -85,13 +115,20 @@ def grade(submission, modules, out, seed, form, unsandboxed):
 @click.option("--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, show_default=True)
 @modules_option
 @seed_option
+@limits_option
 @unsandboxed_option
-def class_(folder, out, jobs, modules, seed, unsandboxed):
+def class_(folder, out, jobs, modules, seed, limits, unsandboxed):
     """Grade every repository below FOLDER; started again, it grades only what is missing."""
     from autograder.cohort import grade_class
 
     summary = grade_class(
-        folder, out, jobs=jobs, modules=modules, seed=seed, unsandboxed=unsandboxed
+        folder,
+        out,
+        jobs=jobs,
+        modules=modules,
+        seed=seed,
+        limits=limits,
+        unsandboxed=unsandboxed,
     )
     ungradable = summary.statuses["ungradable"]
     if ungradable:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -29,18 +28,13 @@ def grade_one(
     folder: Path,
     *,
     seed: int,
-    unsandboxed: bool = False,
     limits: Limits | None = None,
-    sandbox: Sandbox | None = None,
+    unsandboxed: bool = False,
 ) -> dict[str, Any]:
-    """Grade `source`, write the five files into `folder`, return the staff report.
-
-    A `sandbox` that is handed in stays open for the next submission.
-    """
+    """Grade `source`, write the five files into `folder`, return the staff report."""
     course = load_course()
     assignments = chosen(course, modules)
-    fresh = Sandbox(limits or Limits(), require_full=not unsandboxed)
-    with receive(source) as submission, nullcontext(sandbox) if sandbox else fresh as box:
+    with receive(source) as submission, Sandbox(limits, require_full=not unsandboxed) as box:
         outcome = grade(submission, assignments, course=course, seed=seed, sandbox=box)
         now = datetime.now(timezone.utc)
         report = reports.build(
