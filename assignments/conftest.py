@@ -46,27 +46,30 @@ def pytest_make_collect_report(collector: pytest.Collector) -> pytest.CollectRep
     """Say in one line that the student's file cannot be imported, before its tests try to."""
     if not isinstance(collector, pytest.Module):
         return None
+    module = collector.path.stem.removeprefix("test_")
     try:
-        importlib.import_module(f"tinytorch.{collector.path.stem.removeprefix('test_')}")
+        importlib.import_module(f"tinytorch.{module}")
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # also SystemExit, which would end pytest
-        return pytest.CollectReport(collector.nodeid, "failed", import_failure(error), [])
+        line = import_failure(error, f"tinytorch/{module}.py")
+        return pytest.CollectReport(collector.nodeid, "failed", line, [])
     return None
 
 
-def import_failure(error: BaseException) -> str:
-    """Describe why a student's file cannot be imported, as "file:line: error".
+def import_failure(error: BaseException, source: str) -> str:
+    """Describe why the student's file `source` cannot be imported, as "file:line: error".
 
     Example: "tinytorch/tensor.py:12: SyntaxError: '(' was never closed"
     """
+    if isinstance(error, ModuleNotFoundError) and f"{error.name}".startswith("tinytorch."):
+        return f"{error.name.replace('.', '/')}.py does not exist; `tito start` puts it there"
     if isinstance(error, SyntaxError) and error.filename:
         return f"{_shown(error.filename)}:{error.lineno}: {type(error).__name__}: {error.msg}"
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if ROOT / "tinytorch" in Path(frame.filename).parents]
-    where = f"{_shown(own[-1].filename)}:{own[-1].lineno}: " if own else ""
-    words = " ".join(str(error).split())
-    return where + ": ".join(filter(None, [type(error).__name__, words]))
+    where = f"{_shown(own[-1].filename)}:{own[-1].lineno}" if own else source
+    return ": ".join(filter(None, [where, type(error).__name__, " ".join(str(error).split())]))
 
 
 def _shown(filename: str) -> str:
