@@ -97,9 +97,7 @@ class Recipe:
 
     def __init__(self, op, inputs, kwargs):
         """Keep the inputs, tensors and constants alike, as they were given."""
-        self.op = op
-        self.inputs = inputs
-        self.kwargs = kwargs
+        self.op, self.inputs, self.kwargs = op, inputs, kwargs
         self.moment = _clock
 
 
@@ -149,7 +147,7 @@ def apply(op: Callable, *inputs, **kwargs) -> Tensor:
 
 
 def _settled(data, arrays, kwargs):
-    """`data` in PyTorch's dtype: where ints meet floats, NumPy answers float64 or float16."""
+    """`data` in PyTorch's dtype: where ints meet floats, NumPy answers float64."""
     if data.dtype.kind != "f" or "dtype" in kwargs:
         return data
     floats = [a for a in arrays if type(a) is np.ndarray and a.dtype.kind == "f"]
@@ -159,10 +157,9 @@ def _settled(data, arrays, kwargs):
 
 def _explained(error, op, arrays):
     """The error of an operation, in our words where shapes do not broadcast."""
-    batch = slice(-2 if op is np.matmul else None)
     if "could not be broadcast" in str(error):
         try:
-            broadcast_shape(*(np.shape(a)[batch] for a in arrays))
+            broadcast_shape(*(np.shape(a)[: -2 if op is np.matmul else None] for a in arrays))
         except ValueError as reason:
             return ValueError(f"{op.__name__}: {reason}")
     return error
@@ -253,6 +250,10 @@ def _unary(op):
     return lambda self: apply(op, self)
 
 
+def _real(op):
+    return lambda self: apply(op, self if self.dtype.kind == "f" else self.astype(FLOAT32))
+
+
 def _binary(op):
     return lambda self, other: apply(op, self, other)
 
@@ -309,8 +310,8 @@ class Tensor:
     dtype = property(lambda self: self.data.dtype, doc="The NumPy dtype of the elements.")
     nbytes = property(lambda self: self.data.nbytes, doc="The bytes of the elements.")
 
-    exp, log, sqrt, abs = _unary(np.exp), _unary(np.log), _unary(np.sqrt), _unary(np.abs)
-    __neg__, __abs__ = _unary(np.negative), _unary(np.abs)
+    exp, log, sqrt = _real(np.exp), _real(np.log), _real(np.sqrt)
+    abs, __abs__, __neg__ = _unary(np.abs), _unary(np.abs), _unary(np.negative)
     __add__ = __radd__ = _binary(np.add)
     __mul__ = __rmul__ = _binary(np.multiply)
     __sub__, __rsub__ = _binary(np.subtract), _reflected(np.subtract)
