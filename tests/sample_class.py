@@ -25,8 +25,8 @@ from tests.submissions.build import IDENTITY
 
 TERM_BEGINS = datetime(2026, 3, 2, 9, 0, tzinfo=timezone.utc)
 MUTANTS = {
-    "01_tensor": ("transpose_by_reshape", "var_without_correction"),
-    "02_activations": ("gelu_wrong_constant", "relu_in_place", "softmax_without_maximum"),
+    "01_tensor": ("expand_copies", "var_is_std"),
+    "02_activations": ("gelu_wrong_constant", "relu_in_place", "sigmoid_overflows"),
 }
 FIXTURES = {
     "partial": ("imports_torch", "not_text", "returns_lists", "syntax_error"),
@@ -42,8 +42,8 @@ ALIASES = {  # who wants to be named on the leaderboard, and how
     "partial-syntax-error": "early stopping",
     "wrong-gelu-wrong-constant": "0.044715",
     "wrong-relu-in-place": "saddle point",
-    "wrong-transpose-by-reshape": "contiguous",
-    "wrong-var-without-correction": "degree of freedom",
+    "wrong-expand-copies": "contiguous",
+    "wrong-var-is-std": "degree of freedom",
 }
 
 
