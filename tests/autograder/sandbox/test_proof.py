@@ -65,6 +65,21 @@ def answer():
     assert files == [16, 16] and stack == [8 << 20, 8 << 20] and memory == [2 << 30, 2 << 30]
 
 
+def test_a_worker_holds_five_descriptors(student):
+    """Nothing of the servers is left open: input, output, errors, requests, replies."""
+    source = """
+import errno, os
+def is_open(number):
+    try:
+        return os.lseek(number, 0, os.SEEK_CUR) >= 0
+    except OSError as error:
+        return error.errno != errno.EBADF
+def answer():
+    return sum(map(is_open, range(1024)))
+"""
+    assert student(source) == 5
+
+
 # What student code tries, as itself and past Python through the C library.
 ATTACKS = {
     "open": "open('/etc/passwd')",

@@ -131,6 +131,13 @@ def test_what_is_not_there_cannot_be_imported(student, name):
     assert caught.value.line == 3 and name in caught.value.message
 
 
+def test_files_are_no_source_of_modules_even_when_they_can_be_read(student_within):
+    """Imports do not depend on what the layers let through: only what is loaded is there."""
+    student = student_within(require_full=False, without={"landlock", "seccomp"})
+    with pytest.raises(StudentError, match="ModuleNotFoundError"):
+        student("import pytest")
+
+
 def test_the_usual_modules_can_be_imported(student):
     """The standard library's common modules and NumPy's own are there."""
     source = """
@@ -200,6 +207,12 @@ def test_what_is_printed_is_kept_in_order(student):
     )
     assert student.usage.output == "one\n: :two\nthree\n"
     assert not student.usage.output_truncated
+
+
+def test_a_line_without_an_end_is_kept(student):
+    """What waits in Python's own buffer is there before the answer is."""
+    student("print('no newline', end='')\n" + ECHO)
+    assert student.usage.output == "no newline"
 
 
 def test_text_that_is_not_utf_8_can_be_printed(student):
