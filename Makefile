@@ -15,7 +15,8 @@ help: ## List these verbs
 
 grade: template ## Grade a sample class with the hidden tests and build its leaderboard
 	@$(RUN) tests.sample_class build/template build/class
-	@$(RUN) autograder class build/class --out build/grades $(CLASS)
+	@AUTOGRADER_KEY_FILE=build/submitter.key \
+	 $(RUN) autograder class build/class --out build/grades $(CLASS)
 	@$(RUN) autograder leaderboard build/grades/ledger --out build/leaderboard
 
 test: .venv/installed ## Run every test

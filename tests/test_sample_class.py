@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -49,13 +50,15 @@ FROM_FIXTURES = {
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory) -> Path:
+def place(tmp_path_factory) -> Iterator[Path]:
     """A folder with the template, the class and its grades."""
     place = tmp_path_factory.mktemp("course")
     export(place / "template")
     make(place / "template", place / "class", students())
-    grade(place)
-    return place
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AUTOGRADER_KEY_FILE", str(place / "submitter.key"))
+        grade(place)
+        yield place
 
 
 def grade(place: Path):

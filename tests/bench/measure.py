@@ -42,11 +42,10 @@ class Bar:
 
 @dataclass(frozen=True)
 class Run:
-    """What one command used, by the kernel's account (wait4): its waited-for children included."""
+    """What one command used: its CPU time, by the kernel's account, with that of its children."""
 
     wall_s: float
     cpu_s: float
-    largest_bytes: int  # resident memory of the largest process, at its peak
 
 
 def run(command: Sequence[str], folder: Path, extra: dict[str, str] | None = None) -> Run:
@@ -63,8 +62,7 @@ def run(command: Sequence[str], folder: Path, extra: dict[str, str] | None = Non
             printed.seek(0)
             last = printed.read()[-2000:].decode("utf-8", "replace")
             raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}:\n{last}")
-    unit = 1 if os.uname().sysname == "Darwin" else 1024
-    return Run(wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit)
+    return Run(wall_s, usage.ru_utime + usage.ru_stime)
 
 
 def interleave(ours: Callable[[], Any], theirs: Callable[[], Any], rounds: int) -> list[tuple]:
@@ -84,13 +82,15 @@ def median_ratio(pairs: list[tuple[float, float]]) -> float:
     return median(one / other for one, other in pairs)
 
 
-def tree_peak(command: Sequence[str], folder: Path) -> int:
+def tree_peak(command: Sequence[str], folder: Path, extra: dict[str, str] | None = None) -> int:
     """Return the most resident memory that `command` and all its descendants had together.
 
     Sampled every few milliseconds; pages that processes share are counted in each, so the truth is
-    lower. Linux only: it reads /proc.
+    lower. Not by wait4: its ru_maxrss begins with what this process had when it started the other.
+    Linux only: it reads /proc.
     """
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)
+    environment = os.environ | (extra or {})
+    process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL)
     peak, stop = 0, threading.Event()
 
     def sample() -> None:
