@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import sys
 import traceback
 from pathlib import Path
 
@@ -49,6 +50,7 @@ def pytest_make_collect_report(collector: pytest.Collector) -> pytest.CollectRep
     module = collector.path.stem.removeprefix("test_")
     try:
         importlib.import_module(f"tinytorch.{module}")
+        _require_own()
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # also SystemExit, which would end pytest
@@ -70,6 +72,17 @@ def import_failure(error: BaseException, source: str) -> str:
     own = [frame for frame in frames if ROOT / "tinytorch" in Path(frame.filename).parents]
     where = f"{_shown(own[-1].filename)}:{own[-1].lineno}" if own else source
     return ": ".join(filter(None, [where, type(error).__name__, " ".join(str(error).split())]))
+
+
+def _require_own() -> None:
+    """Refuse a module of another copy of the course, which `pip install -e` may have put in reach.
+
+    It would pass here for one that the student has not started.
+    """
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if name.startswith("tinytorch.") and file and ROOT not in Path(file).resolve().parents:
+            raise ModuleNotFoundError(name=name)
 
 
 def _shown(filename: str) -> str:
