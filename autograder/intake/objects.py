@@ -144,6 +144,5 @@ def _environment(store: Path) -> dict[str, str]:
         "GIT_DIR": str(EMPTY),
         "GIT_OBJECT_DIRECTORY": str(store.absolute()),
         "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_CONFIG_GLOBAL": os.devnull,
         "LC_ALL": "C",
     }

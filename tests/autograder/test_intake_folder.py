@@ -45,10 +45,11 @@ def test_a_linked_folder_is_not_entered(tmp_path, secret):
         pass
 
 
-def test_a_link_as_the_submission_is_refused(tmp_path, alice):
+@pytest.mark.parametrize("make", [build.folder, build.repository])
+def test_a_link_as_the_submission_is_refused(make, tmp_path):
     """Among a class's folders, a link would grade one student's work for another."""
-    (tmp_path / "bob").symlink_to(alice)
-    with pytest.raises(SubmissionError, match="got a link"), receive(tmp_path / "bob"):
+    (tmp_path / "bob").symlink_to(make(tmp_path / "ada", {"tinytorch/tensor.py": b""}))
+    with pytest.raises(SubmissionError, match="got a link; name"), receive(tmp_path / "bob"):
         pass
 
 

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from autograder.errors import GraderError, SubmissionError
-from autograder.intake import objects, receive
+from autograder.intake import Limits, objects, receive
 from tests.processes import descendants
 from tests.submissions import build
 from tests.submissions.loose import loose
@@ -22,9 +22,9 @@ def alice(tmp_path):
     return build.repository(tmp_path / "alice", WORK)
 
 
-def refused(source, words):
+def refused(source, words, limits=None):
     """Assert that `source` is refused in one line with `words`."""
-    with pytest.raises(SubmissionError, match=words) as error, receive(source):
+    with pytest.raises(SubmissionError, match=words) as error, receive(source, limits):
         pass
     assert "\n" not in str(error.value)
 
@@ -169,6 +169,7 @@ def test_the_grader_s_own_environment_does_not_lead_git_elsewhere(alice, tmp_pat
     monkeypatch.setenv("GIT_DIR", str(other / ".git"))
     monkeypatch.setenv("GIT_OBJECT_DIRECTORY", str(other / ".git" / "objects"))
     monkeypatch.setenv("GIT_TRACE", str(tmp_path / "trace"))
+    monkeypatch.setenv("HOME", str(build.folder(tmp_path / "home", {".gitconfig": b"[broken"})))
     with receive(alice) as submission:
         assert submission.source("tensor") == b"x = 1\n"
     assert not (tmp_path / "trace").exists()
@@ -232,6 +233,14 @@ def test_a_missing_or_old_git_is_the_grader_s_fault(alice, tmp_path, monkeypatch
     (tmp_path / "git").chmod(0o755)
     with pytest.raises(GraderError, match="needs git 2.36 or newer"), receive(alice):
         pass
+
+
+def test_a_git_that_hangs_is_ended(alice, tmp_path, monkeypatch):
+    """An object can be made so that git takes for ever over it."""
+    (tmp_path / "git").write_text("#!/bin/sh\nexec /bin/sleep 3600\n")
+    (tmp_path / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    refused(alice, "expected to be read within 0.5 s, got longer", Limits(wall_s=0.5))
 
 
 def test_no_process_and_no_thread_stays(alice):
