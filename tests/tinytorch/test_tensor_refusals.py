@@ -132,7 +132,6 @@ arange(0, 3, 0) | ValueError | arange: steps of 0 do not lead from 0 to 3
 zeros(2, dtype="U1") | TypeError | Tensor: expected a float, int or bool dtype, got <U1
 zeros(2, dtype=int, requires_grad=True) | RuntimeError | expected a floating tensor, got int64
 zeros(-1) | ValueError | negative dimensions are not allowed
-x.backward() | NotImplementedError | backward comes in module 06, autograd
 """
 CASES = [line.split(" | ") for line in REFUSED.strip().splitlines()]
 
