@@ -1,4 +1,4 @@
-"""Hand in: commit tinytorch/ and push it, with every obstacle named. Never with force."""
+"""Hand in: commit what is graded and push it, with every obstacle named. Never with force."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 
 from assignments.repository import TitoError
 
-PACKAGE = "tinytorch"
+HANDED_IN = ("tinytorch", "leaderboard.toml")  # what is graded, and the name to be shown under
 
 
 def submit(root: Path) -> list[str]:
-    """Commit what changed in tinytorch/ and push the branch; return what was done, as lines."""
+    """Commit what changed of HANDED_IN and push the branch; return what was done, as lines."""
     if shutil.which("git") is None:
         raise TitoError("git is not installed; get it from https://git-scm.com and try again")
     _require_repository(root)
@@ -46,14 +46,16 @@ def _remote(root: Path, branch: str) -> str:
 
 
 def _commit(root: Path) -> list[str]:
-    changed = _git(root, "status", "--porcelain", "-z", "--", PACKAGE)
-    if not changed:
+    options = ("--porcelain", "-z", "--no-renames", "--untracked-files=all")
+    changed = _git(root, "status", *options, "--", *HANDED_IN)
+    paths = [entry[3:] for entry in changed.split("\0") if entry]
+    if not paths:
         return []
-    names = sorted({Path(entry[3:]).stem for entry in changed.split("\0") if entry[3:]})
-    _git(root, "add", "--all", "--", PACKAGE)
-    # Only this folder, whatever else is staged.
-    _git(root, "commit", "--quiet", "-m", f"Submit {', '.join(names)}", "--", PACKAGE)
-    return [f"committed {', '.join(names)}"]
+    names = ", ".join(sorted(Path(path).stem for path in paths))
+    _git(root, "add", "--all", "--", *paths)
+    # Only these, whatever else is staged.
+    _git(root, "commit", "--quiet", "-m", f"Submit {names}", "--", *paths)
+    return [f"committed {names}"]
 
 
 def _push(root: Path, remote: str, branch: str) -> list[str]:

@@ -45,6 +45,16 @@ def test_submit_leaves_all_other_files_alone(student):
     assert student.git("status", "--porcelain") == "A  notes.txt"
 
 
+def test_the_name_for_the_leaderboard_is_handed_in_too(student):
+    """leaderboard.toml is the student's as well: its coming and its going."""
+    alias = student.root / "leaderboard.toml"
+    alias.write_text('alias = "Ada"', encoding="utf-8")
+    assert "committed leaderboard, tensor\n" in student.tito("submit").stdout
+    assert pushed(student, "leaderboard.toml") == 'alias = "Ada"'
+    alias.unlink()
+    assert "committed leaderboard\n" in student.tito("submit").stdout
+
+
 def test_a_deleted_file_is_handed_in_as_deleted(student):
     """The remote follows the folder."""
     student.tito("submit")
