@@ -206,6 +206,16 @@ def test_a_stale_index_learns_what_was_appended_without_it(ledger, report):
     assert not ledger.append(with_commit(report, 2))
 
 
+def test_two_ledgers_put_together_double_nothing(ledger, report):
+    """The first of two equal reports stays the one that is read."""
+    ledger.append(with_commit(report, 1))
+    again = with_commit(report, 1, report_id="0" * 26)
+    with open(ledger.file, "a") as file:
+        file.write(json.dumps(again) + "\n" + json.dumps(with_commit(report, 2)) + "\n")
+    assert commits(ledger) == [1, 2] and len(ledger) == 2
+    assert next(iter(ledger))["report_id"] == report["report_id"]
+
+
 def test_a_file_that_was_replaced_is_read_anew(ledger, report):
     """Restored from a backup: shorter, longer or of the same length."""
     for number in (1, 2, 3):
