@@ -41,35 +41,41 @@ def frame(header, payload=b""):
 def send(data):
     os.write(replies(), data)
 """
+HEADER = "send(frame({}))"
 LIES = {
-    "text": "send(b'passed, all of it')",
-    "no magic": "send(struct.pack('<4sI', b'TTW2', 2) + b'{}')",
-    "an endless header": "send(struct.pack('<4sI', b'TTW1', 2**32 - 1))",
-    "a header that is not json": "send(struct.pack('<4sI', b'TTW1', 4) + b'\\xff{}{')",
-    "no dict": "send(frame([]))",
-    "no id": "send(frame({'dict': {'status': 'value', 'value': 1}}))",
-    "another id": "send(frame({'dict': {'id': 1, 'status': 'value', 'value': 1}}))",
-    "an id that is text": "send(frame({'dict': {'id': 'x', 'status': 'value', 'value': 1}}))",
-    "a huge array": "send(frame({'dict': {'v': {'array': ['float64', [2**40]]}}}))",
-    "a pickle": "send(b'\\x80\\x04cos\\nsystem\\n')",
-    "a truth that is none": "send(frame({'dict': {'v': {'array': ['bool', [1]]}}}, b'\\x02'))",
+    "text": ("send(b'passed, all of it')", "magic"),
+    "no magic": ("send(struct.pack('<4sI', b'TTW2', 2) + b'{}')", "magic"),
+    "a pickle": ("send(b'\\x80\\x04cos\\nsystem\\n')", "magic"),
+    "an endless header": ("send(struct.pack('<4sI', b'TTW1', 2**32 - 1))", "4294967295 bytes"),
+    "no json": ("send(struct.pack('<4sI', b'TTW1', 4) + b'\\xff{}{')", "not JSON"),
+    "no dict": (HEADER.format([]), "not a dict"),
+    "no id": (HEADER.format({"dict": {"status": "value", "value": 1}}), "lacks its parts"),
+    "another id": (
+        HEADER.format({"dict": {"id": 1, "status": "value", "value": 1}}),
+        "another request",
+    ),
+    "an id that is text": (
+        HEADER.format({"dict": {"id": "x", "status": "value", "value": 1}}),
+        "lacks its parts",
+    ),
+    "a huge array": (
+        HEADER.format({"dict": {"v": {"array": ["float64", [2**40]]}}}),
+        "more bytes than the bound",
+    ),
+    "a third truth": (
+        "send(frame({'dict': {'v': {'array': ['bool', [1]]}}}, b'\\x02'))",
+        "neither 0 nor 1",
+    ),
 }
 
 
-@pytest.mark.parametrize("lie", LIES.values(), ids=LIES)
-def test_a_forged_reply_is_tampering(student, lie):
+@pytest.mark.parametrize(("lie", "why"), LIES.values(), ids=LIES)
+def test_a_forged_reply_is_tampering(student, lie, why):
     """What the worker's own code would never send is named for what it is; the worker is over."""
-    with pytest.raises(Tampering) as caught:
+    with pytest.raises(Tampering, match=why) as caught:
         student(FORGE + lie)
     assert caught.value.kind == "tampering"
     assert student("def answer():\n    return 1") == 1
-
-
-def test_bytes_that_nobody_asked_for_are_tampering(student):
-    """A reply prepared for the next request is found before that request is sent."""
-    source = FORGE + "def answer():\n    send(frame({'dict': {}}))\n    return 1\n"
-    with student.worker(source) as worker, pytest.raises(Tampering):
-        student.ask(worker)
 
 
 def test_half_a_frame_is_the_end_of_time(student_within):
@@ -123,10 +129,11 @@ def test_a_reply_before_a_death_is_only_an_answer(student):
 
 
 def test_a_second_reply_is_tampering(student):
-    """After a forged reply the worker's own is one too many: the next request finds it."""
-    with student.worker(FORGE + ANSWER_ALONE) as worker:
+    """Bytes behind a forged reply are found before anything more is asked."""
+    source = FORGE + ANSWER_ALONE.replace('"forged"}})', '"forged"}}) + b"and more"')
+    with student.worker(source) as worker:
         assert student.ask(worker) == "forged"
-        with pytest.raises(Tampering, match="nobody had asked|another request"):
+        with pytest.raises(Tampering, match="nobody had asked"):
             student.ask(worker)
 
 
