@@ -190,7 +190,7 @@ def _check(suite: Suite, case: Case, result, attempt: Attempt, seconds: float) -
         hint=None if result.passed else case.hint,
         error=_error(failure),
         line=getattr(failure, "line", None),
-        message="" if result.passed or not shown else _message(result.message),
+        message="" if result.passed or not shown else _message(result.message, failure),
         output=attempt.output if shown else "",
     )
 
@@ -207,8 +207,10 @@ def _error(failure: Exception | None) -> str | None:
     return failure.type_name if failure.kind == "error" else str(failure)
 
 
-def _message(text: str) -> str:
-    """Return the exception's own line of otter's message, which also quotes the test file."""
+def _message(text: str, failure: Exception | None) -> str:
+    """Return what the student's code said, or the last line of what otter says of the answer."""
+    if isinstance(failure, StudentError):
+        return f"{failure.type_name}: {failure.message}"
     return re.split(r"\n(?=\w+: )", text)[-1]
 
 
