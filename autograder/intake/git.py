@@ -53,12 +53,16 @@ def _is_id(revision: str) -> bool:
 
 
 def _resolve(store: int, revision: str, name: str) -> str:
-    """Return the object id that `revision` names; HEAD may lead to one branch."""
+    """Return the object id that `revision` names.
+
+    HEAD may lead to a branch. In a bare repository that was made before its first push it leads to
+    one that nobody pushed; then it is main, where students work.
+    """
     if revision == "HEAD":
         head = _small_text(store, "HEAD") or ""
         if OBJECT_ID.fullmatch(head):
             return head
-        candidates = [head.removeprefix("ref: ")]
+        candidates = [head.removeprefix("ref: "), "refs/heads/main"]
     else:
         kinds = ("refs/heads/", "refs/tags/", "refs/remotes/origin/")
         candidates = [kind + revision for kind in kinds]

@@ -101,6 +101,16 @@ def test_an_unknown_commit_is_named(alice, revision):
     )
 
 
+def test_a_bare_repository_whose_head_nobody_pushed_is_read_at_main(alice, tmp_path):
+    """`git init --bare` may point HEAD at master, and students push main."""
+    origin = tmp_path / "origin.git"
+    origin.mkdir()
+    build.git(origin, "init", "--quiet", "--bare", "--initial-branch=master")
+    build.git(alice, "push", "--quiet", str(origin), "main")
+    with receive(origin) as submission:
+        assert submission.commit == build.git(alice, "rev-parse", "main")
+
+
 def test_an_empty_repository_is_a_clear_line(tmp_path):
     """The student has not pushed yet."""
     build.git(tmp_path, "init", "--quiet", "alice")
