@@ -73,7 +73,6 @@ def export(out: Path) -> None:
         path = out / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-        path.chmod(0o644)
     _commit(out, course)
 
 
@@ -116,7 +115,7 @@ def _commit(out: Path, course: Course) -> None:
     # An empty template, or this machine's hooks would be copied into the student repository.
     _git(out, "init", "--quiet", "--template=", f"--initial-branch={BRANCH}")
     _git(out, "add", "--all")
-    _git(out, "commit", "--quiet", "--no-gpg-sign", f"--message={course.title}: the course files")
+    _git(out, "commit", "--quiet", f"--message={course.title}: the course files")
 
 
 def _git(out: Path, *arguments: str) -> None:
@@ -125,7 +124,7 @@ def _git(out: Path, *arguments: str) -> None:
     env = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     try:
         subprocess.run(
-            ["git", "-c", "core.autocrlf=false", *arguments],
+            ["git", *arguments],
             cwd=out,
             env=env | bare | IDENTITY,
             check=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import pytest
@@ -233,8 +234,8 @@ def test_another_framework_on_the_path_is_not_tested_instead(student, tmp_path):
     other = tmp_path / "other" / "tinytorch"
     other.mkdir(parents=True)
     (other / "__init__.py").write_text("raise SystemExit('the wrong one')\n", encoding="utf-8")
-    path = f"{other.parent}"
-    run = student.tito("test", "02", PYTHONPATH=f"{student.root}:{path}")
+    path = os.pathsep.join([str(other.parent), str(student.root)])
+    run = student.tito("test", "02", PYTHONPATH=path, PYTHONSAFEPATH="1")
     assert run.returncode == 0, run.stdout
 
 
