@@ -85,10 +85,12 @@ def _assignment(report: dict[str, Any], assignment: dict[str, Any]) -> Iterator[
     for test in report["tests"]:
         if test["module"] == assignment["id"]:
             tasks.setdefault(test["task"], []).append(test)
-    if assignment.get("note"):
-        yield _code(assignment["note"])
-    yield "\n".join([*_TABLE_HEAD, *(_row(task, tests) for task, tests in tasks.items())])
-    if not assignment.get("note"):
+    blocked = assignment.get("note")  # nothing ran, so no hint would lead anywhere
+    if blocked:
+        yield _code(blocked)
+    rows = (_row(task, tests, hinted=not blocked) for task, tests in tasks.items())
+    yield "\n".join([*_TABLE_HEAD, *rows])
+    if not blocked:
         for tests in tasks.values():
             yield from _detail(tests)
 
@@ -96,12 +98,12 @@ def _assignment(report: dict[str, Any], assignment: dict[str, Any]) -> Iterator[
 _TABLE_HEAD = ("| | Task | Points | Checks | Look at this first |", "|---|---|---:|---:|---|")
 
 
-def _row(task: str, tests: list[dict[str, Any]]) -> str:
+def _row(task: str, tests: list[dict[str, Any]], *, hinted: bool) -> str:
     points, most = (sum(test[key] for test in tests) for key in ("points", "max_points"))
     failed = [test for test in tests if test["status"] != "passed"]
     sign = _SIGNS[failed[0]["status"]] if failed else _SIGNS["passed"]
     first = ""
-    if failed:
+    if failed and hinted:
         first = ". ".join(filter(None, (_line(failed[0]), _why(failed[0]))))
     checks = f"{len(tests) - len(failed)} / {len(tests)}"
     return f"| {sign} | {_cell(_code(task))} | {points:g} / {most:g} | {checks} | {_cell(first)} |"

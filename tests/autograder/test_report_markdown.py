@@ -86,9 +86,10 @@ def test_the_score_and_the_next_step_come_first():
 def test_a_module_that_cannot_run_says_why_once():
     """The note is the next step; the checks' details would only repeat it."""
     note = "tinytorch/tensor.py is missing: run `tito start 01` and commit it"
-    text, _ = render(module(check(suite="shown", status="failed", message="no"), note=note))
+    shown = check(suite="shown", status="failed", message="no", hint="Add them.", line=3)
+    text, _ = render(module(shown, note=note))
     assert "**Next:** `tinytorch/tensor.py is missing: run 'tito start 01' and commit it`" in text
-    assert "### " not in text
+    assert "### " not in text and "Add them." not in text and "line 3" not in text
 
 
 def test_a_limit_is_named():
