@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 from assignments.catalog import Assignment, Course
 from autograder.compare import Disagreement
-from autograder.otter_light import AutograderConfig, ExceptionTestFile, GradingResults
+from autograder.otter_light import AutograderConfig, GradingResults
 from autograder.outcome import Check, Grade, ModuleOutcome
 from autograder.sandbox import Sandbox, StudentError, WorkerError, WorkerTimeout
 from autograder.session import Attempt, Session
 from autograder.student import Student, environment
-from autograder.suite import Case, Suite, load_suite, suite_digest
+from autograder.suite import Case, HiddenTestFile, Suite, load_suite, suite_digest
 from autograder.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def grade(
 
 def _grade_module(
     workspace: Workspace, suite: Suite, seed: int
-) -> tuple[ModuleOutcome, ExceptionTestFile]:
+) -> tuple[ModuleOutcome, HiddenTestFile]:
     assignment = suite.assignment
     file = suite.fresh_file()
     ends = time.monotonic() + MODULE_BUDGET_S
@@ -110,7 +110,7 @@ def _overdue(ends: float) -> Exception | None:
 def _run_checks(
     workspace: Workspace,
     suite: Suite,
-    file: ExceptionTestFile,
+    file: HiddenTestFile,
     seed: int,
     obstacle: Callable[[], Exception | None],
 ) -> tuple[Check, ...]:
@@ -131,7 +131,7 @@ def _run_checks(
     return tuple(checks[case.name] for case in suite.cases)
 
 
-def _run(file: ExceptionTestFile, suite: Suite, case: Case, session: Session, seed: int):
+def _run(file: HiddenTestFile, suite: Suite, case: Case, session: Session, seed: int):
     """Let otter run one check; what broke the grader itself is raised, not counted as wrong."""
     file.test_cases = [case.otter]
     try:
@@ -139,9 +139,6 @@ def _run(file: ExceptionTestFile, suite: Suite, case: Case, session: Session, se
     except BaseException:
         session.close()
         raise
-    if session.attempt.broken is not None:
-        session.close()
-        raise session.attempt.broken
     return file.test_case_results[0]
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from assignments.catalog import Assignment
-from autograder.errors import AutograderError
 from autograder.sandbox import Worker, WorkerError
 from autograder.workspace import Workspace
 
@@ -17,7 +16,6 @@ class Attempt:
     """What one check's worker did, noted beside what otter records."""
 
     failure: Exception | None = None  # the last one: no answer came, and why
-    broken: AutograderError | None = None  # the grader's fault, not to be taken for a wrong answer
     output: str = ""
 
 
@@ -52,9 +50,6 @@ class Session:
             self.attempt.failure = failure
             if failure.kind != "error":
                 self.close()
-            raise
-        except AutograderError as broken:
-            self.attempt.broken = broken
             raise
 
     def preflight(self) -> None:

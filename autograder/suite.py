@@ -8,6 +8,7 @@ coroutine (which always passes), a function defined twice (the first is lost), a
 from __future__ import annotations
 
 import ast
+import dis
 import hashlib
 import inspect
 import marshal
@@ -16,14 +17,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import Any
 
 import numpy as np
 
 import tinytorch
 from assignments.catalog import Assignment
-from autograder.errors import GraderError
+from autograder.errors import AutograderError, GraderError
 from autograder.otter_light import ExceptionTestFile
 
 HIDDEN = Path(__file__).parent / "hidden"
@@ -47,13 +48,22 @@ class Case:
         return self.otter.name
 
 
+class HiddenTestFile(ExceptionTestFile):
+    """otter's test file, except that the grader's own fault is raised: it is no wrong answer."""
+
+    def _generate_error_message(self, excp: Exception, context: int = 0) -> str:
+        if isinstance(excp, AutograderError):
+            raise excp
+        return super()._generate_error_message(excp, context)
+
+
 @dataclass(frozen=True)
 class Suite:
     """All checks of an assignment in file order, with the probes that they send."""
 
     assignment: Assignment
     folder: Path
-    file: ExceptionTestFile
+    file: HiddenTestFile
     cases: tuple[Case, ...]
     probes: dict[str, Callable[..., Any]]
 
@@ -72,9 +82,9 @@ class Suite:
         with np.load(self.folder / f"{name}.npz", allow_pickle=False) as arrays:
             return dict(arrays)
 
-    def fresh_file(self) -> ExceptionTestFile:
+    def fresh_file(self) -> HiddenTestFile:
         """Return otter's test file without results, for one more submission."""
-        file = ExceptionTestFile(self.file.name, self.file.path, self.file.test_cases, False)
+        file = HiddenTestFile(self.file.name, self.file.path, self.file.test_cases, False)
         file.source = self.file.source
         return file
 
@@ -110,9 +120,9 @@ def reference_path(assignment: Assignment) -> Path:
     return Path(tinytorch.__file__).parent / f"{assignment.module}.py"
 
 
-def _read(path: Path) -> ExceptionTestFile:
+def _read(path: Path) -> HiddenTestFile:
     try:
-        return ExceptionTestFile.from_file(str(path))
+        return HiddenTestFile.from_file(str(path))
     except Exception as error:
         kind = type(error).__name__
         raise GraderError(
@@ -135,14 +145,17 @@ def _load_probes(path: Path) -> dict[str, Callable[..., Any]]:
     for name, probe in probes.items():
         if probe.__closure__ or probe.__defaults__ or probe.__kwdefaults__:
             raise GraderError(f"{path.name}: probe `{name}` must have no closure and no defaults")
-        foreign = set(_names(probe)) & set(space) - {"np", "tt", "__builtins__"}
+        foreign = _globals(probe.__code__) & set(space) - {"np", "tt", "__builtins__"}
         if foreign:
             raise GraderError(f"{path.name}: probe `{name}` travels alone, it cannot use {foreign}")
     return probes
 
 
-def _names(function: FunctionType) -> list[str]:
-    return [name for name, value in inspect.getclosurevars(function).globals.items() if value]
+def _globals(code: CodeType) -> set[str]:
+    """Return the global names that `code`, or a function inside of it, reads."""
+    read = {i.argval for i in dis.get_instructions(code) if i.opname == "LOAD_GLOBAL"}
+    inner = (constant for constant in code.co_consts if isinstance(constant, CodeType))
+    return read.union(*map(_globals, inner))
 
 
 def _validate(suite: Suite, path: Path) -> None:

@@ -12,7 +12,7 @@ from autograder import grading
 from autograder.errors import GraderError
 from autograder.intake import Submission
 from autograder.sandbox import Limits, Sandbox
-from autograder.suite import reference_path
+from autograder.suite import load_suite, reference_path
 from autograder.workspace import Workspace
 
 COURSE = load_course()
@@ -156,6 +156,14 @@ def test_the_graders_own_fault_is_not_a_wrong_answer(grade, monkeypatch):
 
     monkeypatch.setattr("autograder.sandbox.handle.Worker.run", broken)
     with pytest.raises(GraderError, match="fork server has ended"):
+        grade({"activations": source("02")}, "02")
+
+
+def test_a_probe_that_is_not_there_is_the_graders_fault(grade, monkeypatch):
+    """Also where the reference is asked first: no check fails for it."""
+    without = dataclasses.replace(load_suite(COURSE.assignment("02")), probes={})
+    monkeypatch.setattr(grading, "load_suite", lambda assignment: without)
+    with pytest.raises(GraderError, match="has no probe"):
         grade({"activations": source("02")}, "02")
 
 

@@ -100,6 +100,14 @@ def test_a_probe_that_cannot_travel_alone_is_refused(load, probes, says):
         load(probes=probes)
 
 
+def test_a_probe_may_be_called_like_a_method_that_it_calls(load):
+    """Only the global names that it reads count, in inner functions too."""
+    loaded = load(probes="def max(x):\n    return x.max()\n")
+    assert set(loaded.probes) == {"max"}
+    with pytest.raises(GraderError, match="travels alone"):
+        load(probes="def f(x):\n    return lambda: f(x)\n")
+
+
 def test_only_one_probe_travels(load):
     """A worker must not learn what else will be asked."""
     loaded = load(probes="def f(x):\n    return 1\ndef secret(x):\n    return 2\n")
