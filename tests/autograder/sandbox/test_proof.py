@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,10 +12,11 @@ import pytest
 from autograder.errors import IsolationError
 from autograder.sandbox import Sandbox, StudentError, WorkerDied
 from autograder.sandbox.isolation import Isolation, judge
-from autograder.sandbox.layers import LAYERS, required
+from autograder.sandbox.layers import LAYERS, Lock, apply, required
 from autograder.sandbox.proof import GUARANTEES, REQUIRED
 
 ROOT = os.geteuid() == 0
+HERE = Path(__file__).resolve().parents[3]
 MINE = required(as_root=ROOT)
 
 
@@ -31,15 +33,27 @@ def status_of(pid: int) -> dict[str, str]:
 
 
 def test_the_kernel_says_so_too(box):
-    """Seen from outside: no capability, no new privileges, a filter, another user, no group."""
+    """Seen from outside: no capability, no new privileges, a filter, another user."""
     with box.branch({}).worker() as worker:
         status = status_of(worker.pid)
         memory_belongs_to = os.stat(f"/proc/{worker.pid}/mem").st_uid
     assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 0
     assert status["NoNewPrivs"] == "1" and status["Seccomp"] == "2"
     assert status["Uid"].split() == [str(65532 if ROOT else os.geteuid())] * 4
-    assert not ROOT or status["Groups"] == ""
     assert memory_belongs_to == 0  # which is what the kernel makes of a process that is concealed
+
+
+@pytest.mark.skipif(not ROOT, reason="an ordinary user cannot leave a group")
+def test_a_worker_is_in_no_group_of_the_graders():
+    """Root's groups may open files; the worker's user has left them."""
+    code = """
+from autograder.sandbox import Sandbox
+with Sandbox() as box, box.branch({}).worker() as worker:
+    print(*[line for line in open(f"/proc/{worker.pid}/status") if line.startswith("Groups")])
+"""
+    command = [sys.executable, "-c", code]
+    run = subprocess.run(command, extra_groups=[4, 24], cwd=HERE, capture_output=True, text=True)
+    assert run.stdout.split() == ["Groups:"], run.stderr
 
 
 @pytest.mark.skipif(not ROOT, reason="an ordinary user has no capabilities to give up")
@@ -255,6 +269,16 @@ def test_a_machine_without_libseccomp_is_refused_with_the_cure(monkeypatch):
     monkeypatch.setattr(syscalls, "program", program)
     with pytest.raises(IsolationError, match="seccomp .*install libseccomp2 and pyseccomp"):
         Sandbox().__enter__()
+
+
+def test_a_layer_that_the_machine_lacks_says_so():
+    """Where there is no ruleset and no filter to apply, the layers fail with the reason."""
+    lock = Lock(1, 1, landlock_ruleset=None, seccomp_program=None, drops_uid=False, server_pid=0)
+    failed = apply(lock, ("landlock", "seccomp"))
+    assert failed == {
+        "landlock": "OSError: this kernel has no Landlock",
+        "seccomp": "OSError: the filter could not be made",
+    }
 
 
 def test_a_kernel_without_landlock_is_refused_with_the_cure():
