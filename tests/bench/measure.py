@@ -90,7 +90,8 @@ def tree_peak(command: Sequence[str], folder: Path, extra: dict[str, str] | None
     Linux only: it reads /proc.
     """
     environment = os.environ | (extra or {})
-    process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL)
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(command, cwd=folder, env=environment, **quiet)
     peak, stop = 0, threading.Event()
 
     def sample() -> None:
