@@ -8,8 +8,10 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
+from assignments.catalog import load_course
 from autograder.otter_light import AutograderConfig, ExceptionTestFile, GradingResults
 from autograder.outcome import Check, Grade, ModuleOutcome
+from autograder.report import build, refused
 
 KEY = bytes(range(32))
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)
@@ -95,6 +97,28 @@ def _otter_file(module: ModuleOutcome) -> ExceptionTestFile:
         file.test_cases.append(case)
         file.test_case_results.append(TestCaseResult(case, text, one.status == "passed"))
     return file
+
+
+def staff_report(outcome: Grade, root: Path, **more) -> dict:
+    """Build the staff's report of `outcome`, for a submission in `root`."""
+    return build(outcome, Handed(root), submitter_key=KEY, course=Course(), now=NOW, **more)
+
+
+def refused_report(status, reason="no such luck"):
+    """Return a report of a submission that could not be graded."""
+    course = load_course()
+    return refused(
+        reason,
+        status,
+        course.assignments,
+        submitter="ada",
+        submitter_key=KEY,
+        course=course,
+        suite_digest="sha256:" + "5" * 64,
+        seed=1,
+        isolation="full",
+        now=NOW,
+    )
 
 
 texts = st.text(max_size=30)
