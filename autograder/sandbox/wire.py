@@ -28,6 +28,7 @@ DTYPES = {
     for dtype in map(np.dtype, ("bool i1 i2 i4 i8 u1 u2 u4 u8 f2 f4 f8").split())
     if dtype.isnative
 }
+NAMES = {dtype: name for name, dtype in DTYPES.items()}  # no dtype of the other byte order is here
 
 
 class ProtocolError(Exception):
@@ -108,13 +109,14 @@ _GRAMMAR = "expected None, bool, int, float, str, NumPy arrays, or lists and dic
 
 
 def _pack_array(array: np.ndarray, arrays: list[np.ndarray]) -> list[Any]:
-    if str(array.dtype) not in DTYPES or not array.dtype.isnative:
+    name = NAMES.get(array.dtype)
+    if name is None:
         raise TypeError(f"an answer holds an array of {array.dtype}; expected {', '.join(DTYPES)}")
     if array.ndim > MAX_DIMENSIONS:
         raise ValueError(f"an array has {array.ndim} dimensions, at most {MAX_DIMENSIONS} travel")
     shape = list(array.shape)
     arrays.append(np.ascontiguousarray(array))
-    return [str(array.dtype), shape]
+    return [name, shape]
 
 
 def _pack_integer(value: int) -> int:
