@@ -31,6 +31,8 @@ def main(names: list[str]) -> int:
         with console.status(f"measuring {name}"):
             bars += _bars(name)
     console.print(table(bars))
+    for bar in bars:
+        console.print(f"{bar.name}: {bar.note}", markup=False, soft_wrap=True)
     OUT.parent.mkdir(exist_ok=True)
     OUT.write_text(json.dumps(_document(bars), indent=2) + "\n", encoding="utf-8")
     console.print(f"{OUT}", soft_wrap=True)
@@ -46,12 +48,12 @@ def _bars(name: str) -> list[Bar]:
 
 def table(bars: list[Bar]) -> Table:
     """Show each bar: its target, what was measured, whether it is met."""
-    shown = Table("promise", "target", "measured", "met", "what")
+    shown = Table("promise", "target", "measured", "met")
     for bar in bars:
         sign = "≥" if bar.at_least else "≤"
         measured = "–" if bar.measured is None else f"{bar.measured:.3g} {bar.unit}"
         met = {True: "[green]yes", False: "[red]NO", None: "[yellow]not measured"}[bar.met]
-        shown.add_row(bar.name, f"{sign} {bar.target:g} {bar.unit}", measured, met, bar.note)
+        shown.add_row(bar.name, f"{sign} {bar.target:g} {bar.unit}", measured, met)
     return shown
 
 
