@@ -31,7 +31,7 @@ def require_finite(value: Any, at: str = "result") -> None:
     """Refuse a NaN or an infinity anywhere in `value`."""
     if isinstance(value, np.ndarray) and value.dtype.kind in "fc":
         if not np.isfinite(value).all():
-            raise Disagreement(f"{at}: expected finite numbers, got {_brief(value)}")
+            raise Disagreement(f"{at}: expected finite numbers, got {brief(value)}")
     elif isinstance(value, float) and not math.isfinite(value):
         raise Disagreement(f"{at}: expected a finite number, got {value}")
     else:
@@ -51,7 +51,7 @@ def require_same(got: Any, want: Any, *, rtol: float, atol: float, at: str = "re
     elif isinstance(want, (list, dict)):
         _require_same_items(got, want, rtol, atol, at)
     elif got != want:
-        raise Disagreement(f"{at}: expected {want!r}, got {_brief(got)}")
+        raise Disagreement(f"{at}: expected {want!r}, got {brief(got)}")
 
 
 def _require_same_array(got, want, rtol, atol, at):
@@ -73,7 +73,8 @@ def _require_same_array(got, want, rtol, atol, at):
 
 def _require_same_items(got, want, rtol, atol, at):
     if isinstance(want, dict) and got.keys() != want.keys():
-        raise Disagreement(f"{at}: expected the keys {sorted(want)}, got {sorted(got)[:20]}")
+        keys = ", ".join(brief(key) for key in sorted(got)[:10])
+        raise Disagreement(f"{at}: expected the keys {sorted(want)}, got {keys}")
     if len(got) != len(want):
         raise Disagreement(f"{at}: expected {len(want)} values, got {len(got)}")
     for (where, one), (_, other) in zip(_items(got, at), _items(want, at), strict=True):
@@ -91,9 +92,16 @@ def _items(value: Any, at: str) -> Sequence[tuple[str, Any]]:
 def _kind(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"an array of {value.dtype}, shape {value.shape}"
-    return f"{type(value).__name__} {_brief(value)}"
+    return f"{type(value).__name__} {brief(value)}"
 
 
-def _brief(value: Any) -> str:
-    text = " ".join(repr(value).split())
+def brief(value: Any) -> str:
+    """Return `value` in at most 80 characters, at a cost that does not depend on its size."""
+    if isinstance(value, (list, dict)):
+        return f"of {len(value)} values"
+    if isinstance(value, np.ndarray):
+        text = np.array2string(value, threshold=20, edgeitems=2)
+    else:
+        text = repr(value[:80] if isinstance(value, str) else value)
+    text = " ".join(text.split())
     return text if len(text) <= 80 else text[:77] + "..."

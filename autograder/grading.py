@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from assignments.catalog import Assignment, Course
 from autograder.compare import Disagreement
-from autograder.otter_light import AutograderConfig, GradingResults
+from autograder.otter_light import AutograderConfig, GradingResults, TestCaseResult
 from autograder.outcome import Check, Grade, ModuleOutcome
 from autograder.sandbox import Sandbox, StudentError, WorkerError, WorkerTimeout
 from autograder.session import Attempt, Session
@@ -84,18 +84,25 @@ def _obstacle(workspace: Workspace, assignment: Assignment) -> tuple[str | None,
     if workspace.source(assignment) is None:
         note = f"{assignment.source} is missing: run `tito start {assignment.id[:2]}` and commit it"
         return note, Disagreement(note)
-    try:
-        Session(workspace, assignment, integrated=False).preflight()
-    except WorkerError as failure:
-        return f"{assignment.source} cannot be imported: {_reason(failure)}", failure
-    return None, None
+    failure = _import_failure(workspace, assignment)
+    if failure is None:
+        return None, None
+    said = f": {failure.message}" if isinstance(failure, StudentError) and failure.message else ""
+    return f"{assignment.source} cannot be imported: {failure}{said}", failure
 
 
-def _reason(failure: WorkerError) -> str:
-    """Say why an import failed, message included: no probe has been in that worker."""
-    if isinstance(failure, StudentError) and failure.message:
-        return f"{failure}: {failure.message}"
-    return str(failure)
+def _import_failure(workspace: Workspace, assignment: Assignment) -> WorkerError | None:
+    """Return why the student's file cannot be imported, None where it can.
+
+    What it says is told only as a worker says it that holds nothing of the reference.
+    """
+    failure = Session(workspace, assignment, integrated=False).preflight()
+    if not isinstance(failure, StudentError) or not workspace.lower(assignment):
+        return failure
+    own = Session(workspace, assignment, integrated=True).preflight()
+    if isinstance(own, StudentError) and own.args[:3] == failure.args[:3]:
+        return own
+    return StudentError(failure.type_name, failure.line, failure.path, "")
 
 
 def _overdue(ends: float) -> Exception | None:
@@ -122,16 +129,23 @@ def _run_checks(
     for case in sorted(suite.cases, key=lambda case: case.suite != "shown"):
         session = Session(workspace, suite.assignment, integrated=False, obstacle=obstacle)
         started = time.perf_counter()
-        results[case.name] = _run(file, suite, case, session, seed)
+        result = _run(file, suite, case, session, seed)
         session.close()
         seconds = time.perf_counter() - started
-        checks[case.name] = _check(suite, case, results[case.name], session.attempt, seconds)
+        told = Told()
+        if case.suite == "shown" and not result.passed:
+            told = _told(workspace, suite, case, seed, obstacle, result, session.attempt)
+            result = replace(result, message=told.message)  # Gradescope shows it too
+        results[case.name] = result
+        checks[case.name] = _check(suite, case, result, session.attempt.failure, told, seconds)
     file.test_cases = [case.otter for case in suite.cases]
     file.test_case_results = [results[case.name] for case in suite.cases]
     return tuple(checks[case.name] for case in suite.cases)
 
 
-def _run(file: HiddenTestFile, suite: Suite, case: Case, session: Session, seed: int):
+def _run(
+    file: HiddenTestFile, suite: Suite, case: Case, session: Session, seed: int
+) -> TestCaseResult:
     """Let otter run one check; what broke the grader itself is raised, not counted as wrong."""
     file.test_cases = [case.otter]
     try:
@@ -142,6 +156,45 @@ def _run(file: HiddenTestFile, suite: Suite, case: Case, session: Session, seed:
     return file.test_case_results[0]
 
 
+@dataclass(frozen=True)
+class Told:
+    """What a student may read of a failed shown check."""
+
+    message: str = ""
+    output: str = ""
+
+
+def _told(
+    workspace: Workspace,
+    suite: Suite,
+    case: Case,
+    seed: int,
+    obstacle: Callable[[], Exception | None],
+    result: TestCaseResult,
+    attempt: Attempt,
+) -> Told:
+    """Return what the failed check says in words, from a worker that holds no reference.
+
+    The worker that decides on the points holds the reference's lower modules. Student code in it
+    could print them: the solution of module 01 would come out of a check of module 02.
+    """
+    if workspace.lower(suite.assignment):
+        if not workspace.is_whole(suite.assignment):
+            return Told()
+        session = Session(workspace, suite.assignment, integrated=True, obstacle=obstacle)
+        result = _run(suite.fresh_file(), suite, case, session, seed)
+        session.close()
+        attempt = session.attempt
+    return Told() if result.passed else Told(_message(result, attempt.failure), attempt.output)
+
+
+def _message(result: TestCaseResult, failure: Exception | None) -> str:
+    """Return what the student's code said, or the last line of what otter says of the answer."""
+    if isinstance(failure, StudentError):
+        return f"{failure.type_name}: {failure.message}"
+    return re.split(r"\n(?=\w+: )", result.message)[-1]
+
+
 def _count_integrated(
     workspace: Workspace, suite: Suite, seed: int, checks: tuple[Check, ...], ends: float
 ) -> int:
@@ -150,30 +203,34 @@ def _count_integrated(
     No points depend on it, so one worker serves all checks until it dies.
     """
     passed = {check.id for check in checks if check.status == "passed"}
-    lower = workspace.lower(suite.assignment)
-    if not lower or not passed:
+    if not workspace.lower(suite.assignment):
         return len(passed)
-    if any(workspace.source(assignment) is None for assignment in lower):
+    if not workspace.is_whole(suite.assignment) or not passed:
         return 0
     session = Session(workspace, suite.assignment, integrated=True, obstacle=lambda: _overdue(ends))
-    try:
-        session.preflight()
-        cases = [case for case in suite.cases if _id(suite, case) in passed]
-        file = suite.fresh_file()
-        return sum(_run(file, suite, case, session, seed).passed for case in cases)
-    except WorkerError:
+    if _overdue(ends) or session.preflight():
         return 0
-    finally:
-        session.close()
+    cases = [case for case in suite.cases if _id(suite, case) in passed]
+    file = suite.fresh_file()
+    count = sum(_run(file, suite, case, session, seed).passed for case in cases)
+    session.close()
+    return count
 
 
 def _id(suite: Suite, case: Case) -> str:
     return f"{suite.assignment.id}/{case.task}/{case.behaviour}"
 
 
-def _check(suite: Suite, case: Case, result, attempt: Attempt, seconds: float) -> Check:
-    shown = case.suite == "shown"
-    failure = None if result.passed else attempt.failure
+def _check(
+    suite: Suite,
+    case: Case,
+    result: TestCaseResult,
+    failure: Exception | None,
+    told: Told,
+    seconds: float,
+) -> Check:
+    if result.passed:
+        failure = None  # an error that the check expected
     return Check(
         id=_id(suite, case),
         module=suite.assignment.id,
@@ -187,8 +244,8 @@ def _check(suite: Suite, case: Case, result, attempt: Attempt, seconds: float) -
         hint=None if result.passed else case.hint,
         error=_error(failure),
         line=getattr(failure, "line", None),
-        message="" if result.passed or not shown else _message(result.message, failure),
-        output=attempt.output if shown else "",
+        message=told.message,
+        output=told.output,
     )
 
 
@@ -202,13 +259,6 @@ def _error(failure: Exception | None) -> str | None:
     if not isinstance(failure, WorkerError):
         return None
     return failure.type_name if failure.kind == "error" else str(failure)
-
-
-def _message(text: str, failure: Exception | None) -> str:
-    """Return what the student's code said, or the last line of what otter says of the answer."""
-    if isinstance(failure, StudentError):
-        return f"{failure.type_name}: {failure.message}"
-    return re.split(r"\n(?=\w+: )", text)[-1]
 
 
 def _module_status(outcome: ModuleOutcome, obstacle: Exception | None) -> str:

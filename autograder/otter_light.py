@@ -31,8 +31,15 @@ if "otter" not in sys.modules:
         _path = _enter_bare(_name, _path)
 
 from otter.run.run_autograder.autograder_config import AutograderConfig  # noqa: E402
-from otter.test_files import GradingResults, TestFile  # noqa: E402
+from otter.test_files import GradingResults  # noqa: E402
+from otter.test_files.abstract_test import TestCaseResult  # noqa: E402
 from otter.test_files.exception_test import ExceptionTestFile  # noqa: E402
 from otter.version import __version__  # noqa: E402
 
-__all__ = ["AutograderConfig", "ExceptionTestFile", "GradingResults", "TestFile", "__version__"]
+__all__ = [
+    "AutograderConfig",
+    "ExceptionTestFile",
+    "GradingResults",
+    "TestCaseResult",
+    "__version__",
+]

@@ -52,12 +52,15 @@ class Session:
                 self.close()
             raise
 
-    def preflight(self) -> None:
-        """Load the student's files once, to learn whether they can be imported at all."""
+    def preflight(self) -> WorkerError | None:
+        """Load the student's files once; return why they cannot be imported, None if they can."""
         try:
             self._ready()
+        except WorkerError as failure:
+            return failure
         finally:
             self.close()
+        return None
 
     def close(self) -> None:
         """End the worker and note what it printed."""
@@ -70,7 +73,8 @@ class Session:
         if self._worker is None:
             workspace, assignment = self._workspace, self._assignment
             lower = workspace.lower(assignment) if self._integrated else []
-            code = {f"tinytorch.{a.module}": workspace.code(a) for a in [*lower, assignment]}
+            files = [a for a in [*lower, assignment] if workspace.source(a) is not None]
+            code = {f"tinytorch.{a.module}": workspace.code(a) for a in files}
             self._worker = workspace.worker(assignment, integrated=self._integrated)
             self._worker.load(code)
         return self._worker

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from autograder.compare import Disagreement, plain, require_finite, require_same
+from autograder.compare import Disagreement, brief, plain, require_finite, require_same
 from autograder.sandbox import StudentError
 from autograder.suite import Suite
 
@@ -90,7 +90,7 @@ def _refuses(student: Framework, reference: Framework):
             _require_refusal(refusal, _types(error), words)
         else:
             names = " or ".join(kind.__name__ for kind in _types(error))
-            raise Disagreement(f"expected {names}, got the answer {str(value)[:80]}")
+            raise Disagreement(f"expected {names}, got the answer {brief(value)}")
 
     return refuses
 

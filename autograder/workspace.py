@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from assignments.catalog import Assignment, Course
-from autograder.sandbox import Branch, Code, Sandbox, Worker
+from autograder.sandbox import Branch, Code, Sandbox, Worker, WorkerError
 from autograder.suite import reference_path
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ class Workspace:
     def __init__(self, submission: Submission, course: Course, sandbox: Sandbox):
         """Hold `submission` for grading in `sandbox`."""
         self._submission, self._course, self._sandbox = submission, course, sandbox
-        self._code: dict[str, Code] = {}
+        self._code: dict[str, Code | WorkerError] = {}
         self._branches: dict[int, Branch] = {}
         self.cpu_s, self.peak_rss_bytes = 0.0, 0
 
@@ -31,21 +31,31 @@ class Workspace:
         """Return the student's file for `assignment`, None where it is missing."""
         return self._submission.source(assignment.module)
 
+    def is_whole(self, assignment: Assignment) -> bool:
+        """Tell whether the student has a file for every assignment up to this one."""
+        return all(self.source(one) is not None for one in [*self.lower(assignment), assignment])
+
     def worker(self, assignment: Assignment, *, integrated: bool) -> Worker:
         """Return a fresh worker: with the reference's lower modules, or integrated, with none."""
         return self._branch([] if integrated else self.lower(assignment)).worker()
 
     def code(self, assignment: Assignment) -> Code:
-        """Compile the student's file for `assignment` in a worker; raises WorkerError."""
+        """Compile the student's file for `assignment` in a worker, once; raises WorkerError."""
         if assignment.id not in self._code:
-            with self._branch([]).worker() as worker:
-                try:
-                    self._code[assignment.id] = worker.compile(
-                        assignment.source, self.source(assignment)
-                    )
-                finally:
-                    self.account(worker)
-        return self._code[assignment.id]
+            self._code[assignment.id] = self._compile(assignment)
+        code = self._code[assignment.id]
+        if isinstance(code, WorkerError):
+            raise code
+        return code
+
+    def _compile(self, assignment: Assignment) -> Code | WorkerError:
+        with self._branch([]).worker() as worker:
+            try:
+                return worker.compile(assignment.source, self.source(assignment))
+            except WorkerError as failure:
+                return failure
+            finally:
+                self.account(worker)
 
     def account(self, worker: Worker) -> None:
         """Add what a finished worker used, by the kernel's figures."""

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from autograder.compare import Disagreement, plain, require_finite, require_same
+from autograder.compare import Disagreement, brief, plain, require_finite, require_same
 
 arrays = hnp.arrays(
     st.sampled_from([np.float32, np.float64, np.int64, np.bool_]),
@@ -45,7 +45,7 @@ def test_every_value_is_the_same_as_itself(value):
         ("a", "b", "expected 'b', got 'a'"),
         ([1, 2], [1], "expected 1 values, got 2"),
         ([1, [2]], [1, [3]], r"result\[1\]\[0\]: expected 3"),
-        ({"a": 1}, {"b": 1}, r"keys \['b'\], got \['a'\]"),
+        ({"a": 1}, {"b": 1}, r"keys \['b'\], got 'a'"),
         ({"a": 1.5}, {"a": 2.5}, r"result\['a'\]: expected 2.5"),
         (None, 0, "int 0, got NoneType"),
     ],
@@ -75,3 +75,13 @@ def test_tuples_and_numpy_scalars_become_what_the_wire_knows():
     value = plain((1, np.float32(2), {"a": (None,)}))
     assert value[0] == 1 and value[1].shape == () and value[1].dtype == np.float32
     assert value[2] == {"a": [None]}
+
+
+def test_saying_what_came_costs_little_whatever_its_size():
+    """The text of a huge wrong answer is never made, only its first part."""
+    rows = [np.zeros(1000, np.int8)] * 100_000
+    for value in (rows, {"a": rows}, "x" * 10**7, np.zeros(10**6), list(range(10**6))):
+        with pytest.raises(Disagreement) as refusal:
+            same(value, None)
+        assert len(str(refusal.value)) < 160
+    assert len(brief(rows)) < 80

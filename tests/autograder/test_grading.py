@@ -120,13 +120,48 @@ def test_a_hidden_check_tells_its_hint_the_exception_and_the_line_and_no_more(gr
     leaking = source("02") + (
         "\n\ndef relu(x):\n    print('SECRET', x)\n    raise ValueError(f'SECRET {x}')\n"
     )
-    checks = [c for c in one(grade({"activations": leaking}, "02")).checks if c.task == "relu"]
+    module = one(grade({"tensor": source("01"), "activations": leaking}, "02"))
+    checks = [check for check in module.checks if check.task == "relu"]
     assert {check.suite for check in checks} == {"shown", "hidden"}
     for check in checks:
         assert (check.status, check.error) == ("error", "ValueError")
         assert check.line == leaking.count("\n")
         assert check.output.startswith("SECRET") == (check.suite == "shown")
         assert check.message.startswith("ValueError: SECRET") == (check.suite == "shown")
+
+
+SPY = """
+import tinytorch.tensor as tensor
+SEEN = "their own" if hasattr(tensor, "OWN") else "THE REFERENCE"
+"""
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["with their own tensor", "without"])
+@pytest.mark.parametrize(
+    "attack",
+    [
+        "def relu(x):\n    print(SEEN)\n    raise ValueError(SEEN)\n",
+        "def relu(x):\n    print(SEEN)\n    return tensor.from_numpy(np.array(len(SEEN)))\n",
+        "raise ValueError(SEEN)\n",
+    ],
+    ids=["message", "answer", "import"],
+)
+def test_nothing_of_the_reference_below_a_module_can_be_told(grade, attack, own):
+    """Words reach a student only from a worker in which all files are their own."""
+    files = {"activations": source("02") + SPY + attack}
+    if own:
+        files["tensor"] = source("01") + "\nOWN = True\n"
+    outcome = grade(files, "02")
+    module = one(outcome)
+    told = [module.note or "", *(c.message + c.output for c in module.checks)]
+    public = [t for t in outcome.gradescope["tests"] if t["visibility"] == "visible"]
+    everything = "\n".join([*told, *(test["output"] for test in public)])
+    assert module.points < 100
+    assert "THE REFERENCE" not in everything
+    assert f"array({len('THE REFERENCE')})" not in everything
+    assert f"got {len('THE REFERENCE')}" not in everything
+    if own and "raise" in attack:
+        assert "their own" in everything
 
 
 def test_a_loop_in_one_function_costs_its_checks_only(grade):
