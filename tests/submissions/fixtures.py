@@ -7,7 +7,7 @@ A fixture begins with lines `# key: value`, a sentence on what it tries, and the
              `generated` runs the code here and takes the bytes SOURCE that it leaves
     loses    the tasks that it must lose, and no other: names, "everything" or "nothing"
     refused  a pattern in the reason, for every check that is lost
-    shows    a pattern in what a shown check prints
+    shows    a pattern in what a shown check that fails prints
     limits   bounds for its worker, as in wall_s=1
     alone    `yes` leaves out the modules below, so that nothing runs a second time with them
 """

@@ -1,7 +1,8 @@
 # base: reference
-# loses: nothing
+# loses: relu
+# refused: failed
 # shows: environment
-"""Prints its environment, where a careless grader keeps tokens and keys."""
+"""Prints its environment, where a careless grader keeps tokens and keys, and answers wrongly."""
 
 import os
 import sys
@@ -10,4 +11,4 @@ import sys
 def relu(x):
     """Print what a process is told at its start."""
     print("environment", dict(os.environ), sys.argv, sys.orig_argv, sys.path)
-    return apply(relu_array, _floats("relu", x))
+    return -x

@@ -1,7 +1,8 @@
 # base: reference
-# loses: nothing
+# loses: relu
+# refused: failed
 # shows: hostile
-"""Prints bytes that are no text, and half of a character at the end."""
+"""Prints bytes that are no text, and half of a character at the end, and answers wrongly."""
 
 import os
 
@@ -9,4 +10,4 @@ import os
 def relu(x):
     """Print."""
     os.write(1, b"hostile \xff\xfe\x00\xf0\x9f\x98")
-    return apply(relu_array, _floats("relu", x))
+    return -x

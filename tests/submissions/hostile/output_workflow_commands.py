@@ -1,7 +1,8 @@
 # base: reference
-# loses: nothing
+# loses: relu
+# refused: failed
 # shows: : :set-output name=score::100
-"""Prints what a workflow's log obeys, and what a terminal obeys, and answers rightly."""
+"""Prints what a workflow's log obeys, and what a terminal obeys, and answers wrongly."""
 
 
 def relu(x):
@@ -11,4 +12,4 @@ def relu(x):
     print(
         "##[error]hostile\r::warning::hostile\x1b[2J\x1b]0;hostile\x07\u202e\u2028::debug::hostile"
     )
-    return apply(relu_array, _floats("relu", x))
+    return -x

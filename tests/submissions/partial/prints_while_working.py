@@ -1,6 +1,5 @@
 # base: reference
 # loses: nothing
-# shows: in relu with shape
 """Leaves its prints in, at import and in every call."""
 
 print("importing my module")
