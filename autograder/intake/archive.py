@@ -8,12 +8,12 @@ import re
 import stat
 import tarfile
 import zipfile
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import BinaryIO
 
 from autograder.errors import SubmissionError
 from autograder.intake.folder import READ
-from autograder.intake.tree import Tree, is_passed_over, shown, shown_size
+from autograder.intake.tree import Tree, is_passed_over, moment, shown, shown_size
 
 CHUNK = 16 << 10
 DIRECTORY_BYTES = 1 << 20  # a zip's table of a thousand names is a tenth of this
@@ -31,7 +31,7 @@ def read_archive(path: str, tree: Tree) -> datetime:
                 "leave out data and history",
             )
         _read(stream, tree, _read_zip if path.lower().endswith(".zip") else _read_tar)
-    return datetime.fromtimestamp(facts.st_mtime, timezone.utc)
+    return moment(facts.st_mtime)
 
 
 def _read(stream: BinaryIO, tree: Tree, read) -> None:

@@ -7,9 +7,9 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timezone
+from datetime import datetime
 
-from autograder.intake.tree import Tree, is_passed_over, refusal, shown, shown_size
+from autograder.intake.tree import Tree, is_passed_over, moment, refusal, shown, shown_size
 
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY
 
@@ -17,7 +17,7 @@ READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY
 def read_folder(path: str, tree: Tree) -> datetime:
     """Fill `tree` from the folder at `path`; return when a graded file last changed."""
     with open_folder(path) as folder:
-        return datetime.fromtimestamp(_walk(folder, "", tree), timezone.utc)
+        return moment(_walk(folder, "", tree))
 
 
 def _walk(folder: int, prefix: str, tree: Tree) -> float:

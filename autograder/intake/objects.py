@@ -10,11 +10,11 @@ import resource
 import subprocess
 import threading
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path
 
 from autograder.errors import AutograderError, GraderError
-from autograder.intake.tree import Tree, shown
+from autograder.intake.tree import Tree, moment, shown
 
 EMPTY = Path(__file__).with_name("empty.git")  # git's own view: no references, our configuration
 USAGE = 129  # git's exit code for an option it does not know
@@ -68,10 +68,10 @@ class Objects:
 
     def _facts(self, content: bytes) -> tuple[str, datetime]:
         tree = re.match(rb"tree ([0-9a-f]{40})\n", content)
-        at = re.search(rb"^committer [^\n]*> (\d{1,11}) [+-]\d{4}$", content, re.MULTILINE)
+        at = re.search(rb"^committer [^\n]*> (\d{1,20}) [+-]\d{4}$", content, re.MULTILINE)
         if not tree or not at:
             raise self._tree.excess("a commit that git wrote", "a malformed one", "commit again")
-        return tree[1].decode(), datetime.fromtimestamp(int(at[1]), timezone.utc)
+        return tree[1].decode(), moment(int(at[1]))
 
     def sizes(self, ids: list[str]) -> list[int]:
         """Return the sizes of blobs without reading them."""

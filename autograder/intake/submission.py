@@ -98,6 +98,11 @@ def _read(path: Path, revision: str | None, tree: Tree) -> dict[str, Any]:
         raise tree.excess(
             "a submission that can be read", str(error.strerror), "check its permissions, try again"
         ) from error
+    except (ValueError, ArithmeticError, LookupError, RecursionError) as error:
+        # what odd data meets in code that did not foresee it is the data's fault, not the grader's
+        raise tree.excess(
+            "a submission that can be read", type(error).__name__, "hand in ordinary files"
+        ) from error
 
 
 def _clean_name(path: Path) -> str:

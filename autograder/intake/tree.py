@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from datetime import datetime, timezone
 
 from autograder.errors import SubmissionError
 from autograder.intake.limits import Limits
@@ -11,8 +12,9 @@ from autograder.intake.limits import Limits
 # An archive often wraps the repository in one more folder, as in "alice-main/tinytorch/tensor.py".
 COURSE_FILE = re.compile(
     r"(?:(?P<wrapper>[^/]+)/)?"
-    r"(?P<path>(?P<graded>tinytorch/[A-Za-z_][A-Za-z0-9_]*\.py)|leaderboard\.toml)"
+    r"(?P<path>(?P<graded>tinytorch/[A-Za-z_][A-Za-z0-9_]{0,63}\.py)|leaderboard\.toml)"
 )
+ODD_FILE = re.compile(r"(?:[^/]+/)?tinytorch/[^/]*\.py")  # unless it is a course file
 NOTES = 20
 NOT_ENTERED = ("__pycache__", "__MACOSX")  # nor hidden folders: histories, environments, caches
 
@@ -20,6 +22,11 @@ NOT_ENTERED = ("__pycache__", "__MACOSX")  # nor hidden folders: histories, envi
 def is_passed_over(folder: str) -> bool:
     """Tell whether the content of a folder of this name is neither counted nor read."""
     return folder.startswith(".") or folder in NOT_ENTERED
+
+
+def moment(seconds: float) -> datetime:
+    """Return the time `seconds`, or the nearest from the epoch to now: a disk keeps any number."""
+    return datetime.fromtimestamp(min(max(seconds, 0.0), time.time()), timezone.utc)
 
 
 def refusal(what: str, expected: str, came: str, cure: str) -> SubmissionError:
@@ -100,8 +107,7 @@ class Tree:
 
     def skip(self, path: str, kind: str) -> None:
         """Note that `path` is not read because it is a `kind`: for the grader it is missing."""
-        if len(self.notes) < NOTES:
-            self.notes.append(f"{shown(path)} is a {kind}: not read")
+        self._skipped(f"{shown(path)} is a {kind}: not read")
 
     def in_time(self) -> None:
         """Refuse when reading has taken too long."""
@@ -150,6 +156,9 @@ class Tree:
         self._paths.add(path)
         folded = path.casefold()
         if not COURSE_FILE.fullmatch(folded):
+            if ODD_FILE.fullmatch(folded):
+                expected = "a name of letters, digits and _, at most 64"
+                self._skipped(f"{shown(path)} is not read: expected {expected}")
             return
         other = self._folded.setdefault(folded, path)
         if other != path:
@@ -160,3 +169,7 @@ class Tree:
             )
         if not COURSE_FILE.fullmatch(path):
             self.notes.append(f"{shown(path)} is not graded: expected the name {shown(folded)}")
+
+    def _skipped(self, line: str) -> None:
+        if len(self.notes) < NOTES:
+            self.notes.append(line)

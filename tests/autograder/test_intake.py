@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
+import time
 from datetime import datetime, timezone
 
 import pytest
 
 from autograder.errors import SubmissionError
 from autograder.intake import Limits, receive
+from autograder.intake.tree import moment
 from tests.submissions import build
 
 FILES = {
@@ -115,6 +118,24 @@ def test_a_folder_has_no_commit_but_the_time_of_its_newest_file(tmp_path):
         assert submission.submitted_at == datetime.fromtimestamp(newest, timezone.utc)
 
 
+@pytest.mark.parametrize("seconds", [10**12, 4 * 10**9, -5, -(10**12)])
+@pytest.mark.parametrize("form", [folder, zipped, tarred])
+def test_a_file_time_that_no_clock_showed_is_brought_into_range(form, seconds, tmp_path):
+    """A disk keeps any number as a time; grading needs one that has been."""
+    path = form(tmp_path)
+    for file in [path, *path.rglob("*.py")]:
+        os.utime(file, (seconds, seconds))
+    with receive(path) as submission:
+        assert 0 <= submission.submitted_at.timestamp() <= time.time()
+
+
+@pytest.mark.parametrize("seconds", [float(10**12), float(-(10**12)), 1e300])
+def test_a_time_of_any_size_is_a_moment_between_the_epoch_and_now(seconds):
+    """Not every disk keeps such a time, so it is given here."""
+    expected = 0 if seconds < 0 else time.time()
+    assert moment(seconds).timestamp() == pytest.approx(expected, abs=60)
+
+
 @pytest.mark.parametrize(
     "path, kind",
     [("nowhere", "no such path"), ("nowhere@main", "no such path"), ("a.txt", "another file")],
@@ -172,6 +193,23 @@ def test_names_that_collide_by_case_are_refused(pack, tmp_path):
         receive(pack(tmp_path / name, files)),
     ):
         pass
+
+
+ODD = ["a" * 65, "a" * 300, "a-b", "ä", "1a", "a\nb", ""]
+
+
+@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize("pack", [build.zip_file, build.tar_file])
+def test_a_file_whose_name_no_module_has_is_noted_and_not_read(pack, name, tmp_path):
+    """A name longer than any disk takes is the student's to mend, and costs that file alone."""
+    files = FILES | {f"tinytorch/{name}.py": b"", f"tinytorch/{'b' * 64}.py": b"z = 1\n"}
+    path = tmp_path / ("a.zip" if pack is build.zip_file else "a.tar.gz")
+    with receive(pack(path, files)) as submission:
+        assert submission.source("tensor") == FILES["tinytorch/tensor.py"]
+        assert submission.source("b" * 64) == b"z = 1\n"
+        (note,) = submission.notes
+        assert note.isprintable()
+        assert note.endswith("is not read: expected a name of letters, digits and _, at most 64")
 
 
 LIMITS = Limits(entries=8, depth=3, file_bytes=1000, total_bytes=2000, source_bytes=500)
@@ -236,3 +274,19 @@ def test_names_inside_a_submission_are_quoted_in_errors(tmp_path):
         pass
     assert re.fullmatch(r"[ -~]+", str(refused.value))
     assert r"'\n::error::\x1b[31m\u202e.txt'" in str(refused.value)
+
+
+@pytest.mark.parametrize("fault", [ValueError("year"), OverflowError(), RecursionError()])
+def test_data_that_no_reader_foresaw_is_the_submissions_fault(fault, tmp_path, monkeypatch):
+    """One line and exit 2; never a class that waits for us to mend a grader that is well."""
+
+    def odd(*_):
+        raise fault
+
+    monkeypatch.setattr("autograder.intake.submission.read_folder", odd)
+    kind = type(fault).__name__
+    with (
+        pytest.raises(SubmissionError, match=f"a submission that can be read, got {kind}; hand in"),
+        receive(folder(tmp_path)),
+    ):
+        pass

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from autograder.errors import SubmissionError
@@ -107,3 +109,21 @@ def test_git_is_bounded_in_memory(alice):
     one = write_commit(alice, "0" * 40, bytes(100 << 20))
     refused(f"{alice}@{one}", "expected at most 1 MiB, got 100 MiB")
     refused(f"{alice}@{one}", "missing or damaged", Limits(git_memory_bytes=64 << 20))
+
+
+@pytest.mark.parametrize("seconds", [10**15, 4 * 10**9, 2**64 - 1])
+def test_a_commit_from_the_future_is_graded_as_of_now(seconds, alice):
+    """Git keeps any number; a clock that is wrong costs nobody their points."""
+    tree = build.git(alice, "rev-parse", "HEAD^{tree}")
+    content = f"tree {tree}\nauthor a <a> 1 +0000\ncommitter a <a> {seconds} +0000\n\nodd"
+    one = write_object(alice, "commit", content.encode())
+    with receive(f"{alice}@{one}") as submission:
+        assert submission.submitted_at.timestamp() <= time.time()
+
+
+def test_a_commit_from_before_the_epoch_is_refused(alice):
+    """Git never writes one; a program can."""
+    tree = build.git(alice, "rev-parse", "HEAD^{tree}")
+    content = f"tree {tree}\nauthor a <a> 1 +0000\ncommitter a <a> -5 +0000\n\nodd"
+    one = write_object(alice, "commit", content.encode())
+    refused(f"{alice}@{one}", "expected a commit that git wrote, got a malformed one")
