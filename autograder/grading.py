@@ -87,8 +87,17 @@ def _obstacle(workspace: Workspace, assignment: Assignment) -> tuple[str | None,
     failure = _import_failure(workspace, assignment)
     if failure is None:
         return None, None
-    said = f": {failure.message}" if isinstance(failure, StudentError) and failure.message else ""
-    return f"{assignment.source} cannot be imported: {failure}{said}", failure
+    return f"{assignment.source} cannot be imported: {failure}{_advice(failure)}", failure
+
+
+def _advice(failure: WorkerError) -> str:
+    """Return what an import says besides its type and line, and what is there to be imported."""
+    if not isinstance(failure, StudentError):
+        return ""
+    said = f": {failure.message}" if failure.message else ""
+    if failure.type_name != "ModuleNotFoundError":
+        return said
+    return f"{said} (NumPy and the common standard modules are there, nothing else)"
 
 
 def _import_failure(workspace: Workspace, assignment: Assignment) -> WorkerError | None:
