@@ -22,7 +22,15 @@ def loops(a, b):
 
 def loops_by_element(a, b):
     """The product by loops over arrays that refuse any arithmetic with whole rows."""
-    shy = type("Shy", (np.ndarray,), {"__array_ufunc__": None})
+    harmless = (np.shape, np.ndim, np.size, np.result_type, np.empty_like, np.zeros_like)
+
+    def function(self, asked, types, arguments, options):
+        if asked not in harmless:
+            raise TypeError(f"{asked.__name__} does not read one element at a time")
+        return np.ndarray.__array_function__(self, asked, types, arguments, options)
+
+    refused = {"__array_ufunc__": None, "dot": None, "__array_function__": function}
+    shy = type("Shy", (np.ndarray,), refused)
     return np.asarray(tt.tensor.matmul_loops(a.view(shy), b.view(shy)))
 
 
