@@ -20,6 +20,7 @@ import numpy as np
 HEAD = struct.Struct("<4sI")
 MAGIC = b"TTW1"
 MAX_HEADER = 1 << 20
+MAX_ARRAYS = 1000
 MAX_DEPTH = 24
 MAX_DIMENSIONS = 16
 MAX_DIGITS = 40
@@ -114,6 +115,8 @@ def _pack_array(array: np.ndarray, arrays: list[np.ndarray]) -> list[Any]:
         raise TypeError(f"an answer holds an array of {array.dtype}; expected {', '.join(DTYPES)}")
     if array.ndim > MAX_DIMENSIONS:
         raise ValueError(f"an array has {array.ndim} dimensions, at most {MAX_DIMENSIONS} travel")
+    if len(arrays) >= MAX_ARRAYS:
+        raise ValueError(f"an answer holds more than {MAX_ARRAYS} arrays; return one larger array")
     shape = list(array.shape)
     arrays.append(np.ascontiguousarray(array))
     return [name, shape]
@@ -164,6 +167,8 @@ class _Decoder:
         raise ProtocolError("an object that is neither a dict nor an array")
 
     def _array(self, name: str, shape: list[Any]) -> np.ndarray:
+        if len(self.arrays) >= MAX_ARRAYS:
+            raise ProtocolError(f"more than {MAX_ARRAYS} arrays")
         if name not in DTYPES:
             raise ProtocolError("an array of a dtype that is not in the grammar")
         if len(shape) > MAX_DIMENSIONS or not all(type(n) is int and n >= 0 for n in shape):
