@@ -28,6 +28,10 @@ from autograder.sandbox.limits import Limits, size
 from autograder.sandbox.text import clean, one_line
 from autograder.sandbox.wire import ProtocolError, encode
 
+# A line number is student code's to choose, among all lines of its file, and so can tell what a
+# hidden check asked. Honest files have a few hundred lines; one that is padded to a million would
+# tell 20 bits a check, and gets no line at all.
+MAX_LINES = 5000
 START_S = 60.0  # until a worker is locked; only a broken machine takes that long
 
 
@@ -72,7 +76,8 @@ class Worker:
 
     def compile(self, path: str, source: bytes) -> Code:
         """Compile a student's file, whatever its bytes are; raises WorkerError."""
-        lines = source.count(b"\n") + source.count(b"\r") + 1
+        ends = source.count(b"\n") + source.count(b"\r") - source.count(b"\r\n")
+        lines = ends + 1  # the last one may have no end
         self._files.append((path, lines))
         blob = self._ask("compile", path=path, source=np.frombuffer(source, np.uint8))
         if not isinstance(blob, np.ndarray) or blob.dtype != np.uint8:
@@ -168,10 +173,10 @@ class Worker:
         return self._fail(Tampering("an error lacks its parts"))
 
     def _place(self, file: Any, line: Any) -> tuple[int | None, str | None]:
-        """Return line and path if that line exists: student code can make up any."""
+        """Return line and path if that line exists, in a file of a length that people write."""
         if type(file) is int and type(line) is int and 0 <= file < len(self._files):
             path, lines = self._files[file]
-            if 0 < line <= lines:
+            if 0 < line <= lines <= MAX_LINES:
                 return line, path
         return None, None
 

@@ -132,6 +132,15 @@ def test_the_line_is_the_last_one_in_the_students_file(student):
     assert caught.value.line == 5
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["unix", "windows", "old mac"])
+@pytest.mark.parametrize(("length", "line"), [(5000, 5000), (5001, None)])
+def test_a_file_that_is_padded_gets_no_line(student, end, length, line):
+    """A line is student code's to choose; among a million it would tell what a check asked."""
+    with pytest.raises(StudentError) as caught:
+        student(end * (length - 1) + "raise ValueError")
+    assert (caught.value.type_name, caught.value.line) == ("ValueError", line)
+
+
 def test_an_error_outside_the_students_file_has_no_place(student):
     """What the probe itself raises is not pinned on a line of the student's."""
     with pytest.raises(StudentError) as caught:
