@@ -1,7 +1,9 @@
 """The fork server: a small trusted process that has imported NumPy and forks workers.
 
-It runs no student code and holds no secret: a branch of it has imported the reference's lower
-modules, which the worker may use anyway, and nothing else of the course. It obeys one connection:
+It runs no student code. The first one holds no secret: nothing of the reference is in it. A branch
+has imported the reference's lower modules, whose code its workers can read; while a student can
+still earn points on such a module, that is a secret. Therefore no free text that comes out of a
+worker of a branch, neither message nor output, may reach a student. A server obeys one connection:
 
     {"op": "spawn"} + 3 descriptors     fork a worker; the worker answers by itself
     {"op": "end"}                       kill it and all its descendants -> what it used
@@ -34,14 +36,17 @@ PRELOADED = """
     numpy numpy.linalg numpy.random numpy.fft numpy.polynomial numpy.testing numpy.ma
     numpy.lib.stride_tricks numpy.lib.format numpy.lib.scimath numpy.lib.recfunctions
     numpy.exceptions numpy.typing numpy.ctypeslib numpy.strings numpy.rec numpy.char numpy.dtypes
-    _strptime abc array ast atexit base64 bisect bz2 cProfile calendar cmath codecs collections.abc
-    concurrent.futures.thread contextlib contextvars copy copyreg csv ctypes dataclasses datetime
-    decimal difflib dis enum errno fractions functools gc glob graphlib gzip hashlib heapq
-    importlib.util inspect io itertools json keyword linecache locale logging lzma marshal math
-    mmap numbers operator os.path pathlib pickle platform pprint pstats queue random re reprlib
-    resource secrets select shutil signal socket statistics string struct subprocess symtable sys
-    tempfile textwrap threading time timeit token tokenize traceback tracemalloc types typing
-    unicodedata unittest urllib.parse uuid warnings weakref zipfile zlib
+    _strptime abc argparse array ast atexit base64 bdb bisect bz2 cProfile calendar cmath cmd code
+    codecs codeop collections.abc colorsys concurrent.futures.thread configparser contextlib
+    contextvars copy copyreg csv ctypes dataclasses datetime decimal difflib dis doctest enum errno
+    faulthandler filecmp fileinput fnmatch fractions functools gc getopt getpass gettext glob
+    graphlib gzip hashlib heapq hmac html importlib.util inspect io ipaddress itertools json keyword
+    linecache locale logging lzma marshal math mmap numbers operator optparse os.path pathlib pdb
+    pickle pkgutil platform pprint profile pstats queue random re reprlib resource runpy sched
+    secrets select selectors shelve shlex shutil signal socket stat statistics string struct
+    subprocess symtable sys sysconfig tempfile textwrap threading time timeit token tokenize tomllib
+    trace traceback tracemalloc types typing unicodedata unittest urllib.parse uuid warnings weakref
+    zipfile zlib zoneinfo
     encodings.ascii encodings.latin_1 encodings.utf_8_sig encodings.utf_16 encodings.utf_16_be
     encodings.utf_16_le encodings.utf_32 encodings.utf_32_be encodings.utf_32_le encodings.cp1252
     encodings.cp437 encodings.iso8859_15 encodings.unicode_escape encodings.idna
@@ -71,6 +76,7 @@ class Server:
         self._worker: int | None = None
         self._branches: set[int] = set()
         self._above = (config["grader_pid"],)
+        self._uid = layers.worker_uid(os.getpid()) if os.geteuid() == 0 else None  # branches' too
         self._importer = package.install(config["package"])
         self._ruleset = _ruleset() if "landlock" in config["layers"] else None
         self._settle()
@@ -92,7 +98,7 @@ class Server:
             cpu_s=config["cpu_s"],
             landlock_ruleset=self._ruleset,
             seccomp_program=base64.b64decode(program) if program else None,
-            drops_uid=os.geteuid() == 0,
+            uid=self._uid,
             server_pid=os.getpid(),
         )
         targets = proof.Targets(self._above, config["memory_bytes"])

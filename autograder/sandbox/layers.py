@@ -15,8 +15,10 @@ from dataclasses import dataclass
 
 from autograder.sandbox import kernel
 
-WORKER_UID = 65532  # nobody's: no file belongs to it and no name in /etc/passwd
-MAX_TASKS = 512  # of WORKER_UID, over all workers on the machine
+# Nobody's: no file belongs to them and no name in /etc/passwd. The kernel counts tasks by uid over
+# the whole machine; each sandbox has a uid of its own, or one worker could starve its neighbours.
+WORKER_UIDS = range(65000, 65500)
+MAX_TASKS = 64  # processes and threads of a uid, so of the workers of one sandbox
 STACK_BYTES = 8 << 20
 OPEN_FILES = 16
 
@@ -29,8 +31,17 @@ class Lock:
     cpu_s: float
     landlock_ruleset: int | None  # a file descriptor
     seccomp_program: bytes | None
-    drops_uid: bool  # True where the server runs as root
+    uid: int | None  # to become, and the group of the same number; None where it is not root's
     server_pid: int
+
+
+def worker_uid(server_pid: int) -> int:
+    """Return the uid for the workers of the sandbox whose first fork server is `server_pid`.
+
+    Two sandboxes share one only where their servers' numbers differ by a multiple of the range, or
+    are the same in two containers; then they share a bound on tasks, and nothing else.
+    """
+    return WORKER_UIDS[server_pid % len(WORKER_UIDS)]
 
 
 def required(as_root: bool) -> tuple[str, ...]:
@@ -60,7 +71,7 @@ def _limits(lock: Lock) -> None:
         resource.RLIMIT_MEMLOCK: 0,
         resource.RLIMIT_MSGQUEUE: 0,
     }
-    if lock.drops_uid:  # as an ordinary user it would count the user's own processes
+    if lock.uid is not None:  # as an ordinary user it would count the user's own processes
         bounds[resource.RLIMIT_NPROC] = MAX_TASKS
     for kind, bound in bounds.items():
         _bound(kind, bound, bound)
@@ -78,8 +89,8 @@ def _bound(kind: int, soft: int, hard: int) -> None:
 
 def _uid(lock: Lock) -> None:
     os.setgroups([])
-    os.setresgid(WORKER_UID, WORKER_UID, WORKER_UID)
-    os.setresuid(WORKER_UID, WORKER_UID, WORKER_UID)
+    os.setresgid(lock.uid, lock.uid, lock.uid)
+    os.setresuid(lock.uid, lock.uid, lock.uid)
 
 
 def _capabilities(lock: Lock) -> None:

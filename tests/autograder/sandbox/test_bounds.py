@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from autograder.sandbox import (
@@ -13,6 +15,7 @@ from autograder.sandbox import (
     WorkerOutput,
     WorkerTimeout,
 )
+from autograder.sandbox.layers import MAX_TASKS
 from autograder.sandbox.limits import size
 from tests.autograder.sandbox.students import Student
 
@@ -122,6 +125,25 @@ def test_threads_do_not_escape_the_bounds(student_within):
     with pytest.raises(StudentError) as caught:
         student_within()(source)
     assert caught.value.type_name == "RuntimeError" and "thread" in caught.value.message
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user's tasks are not bounded by number")
+def test_a_hog_of_threads_starves_no_other_sandbox(student_within):
+    """One worker takes all tasks that it may have; a neighbour starts its threads all the same."""
+    source = """
+import _thread, time
+def answer(wanted):
+    for started in range(wanted):
+        try:
+            _thread.start_new_thread(time.sleep, (1000,))
+        except RuntimeError:
+            return started
+    return wanted
+"""
+    hog, neighbour = student_within(), student_within()
+    with hog.worker(source) as worker:
+        assert hog.ask(worker, 1000) == MAX_TASKS - 1
+        assert neighbour(source, 4) == 4
 
 
 def test_printed_text_is_cut_at_its_bound(student_within):

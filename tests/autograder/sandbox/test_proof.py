@@ -12,7 +12,7 @@ import pytest
 from autograder.errors import IsolationError
 from autograder.sandbox import Sandbox, StudentError, WorkerDied
 from autograder.sandbox.isolation import Isolation, judge
-from autograder.sandbox.layers import LAYERS, Lock, apply, required
+from autograder.sandbox.layers import LAYERS, WORKER_UIDS, Lock, apply, required
 from autograder.sandbox.proof import GUARANTEES, REQUIRED
 
 ROOT = os.geteuid() == 0
@@ -39,8 +39,19 @@ def test_the_kernel_says_so_too(box):
         memory_belongs_to = os.stat(f"/proc/{worker.pid}/mem").st_uid
     assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 0
     assert status["NoNewPrivs"] == "1" and status["Seccomp"] == "2"
-    assert status["Uid"].split() == [str(65532 if ROOT else os.geteuid())] * 4
+    users = WORKER_UIDS if ROOT else [os.geteuid()]
+    assert len(set(status["Uid"].split())) == 1 and int(status["Uid"].split()[0]) in users
     assert memory_belongs_to == 0  # which is what the kernel makes of a process that is concealed
+
+
+@pytest.mark.skipif(not ROOT, reason="only root has other users to become")
+def test_each_sandbox_has_a_user_of_its_own(box):
+    """The worker of another sandbox has another uid; a second branch of the same has this one."""
+    branch = box.branch({"tinytorch.tensor": "X = 1"})
+    with Sandbox() as other, box.branch({}).worker() as one, branch.worker() as two:
+        with other.branch({}).worker() as three:
+            first, second, third = (status_of(w.pid)["Uid"] for w in (one, two, three))
+    assert first == second != third
 
 
 @pytest.mark.skipif(not ROOT, reason="an ordinary user cannot leave a group")
@@ -273,7 +284,7 @@ def test_a_machine_without_libseccomp_is_refused_with_the_cure(monkeypatch):
 
 def test_a_layer_that_the_machine_lacks_says_so():
     """Where there is no ruleset and no filter to apply, the layers fail with the reason."""
-    lock = Lock(1, 1, landlock_ruleset=None, seccomp_program=None, drops_uid=False, server_pid=0)
+    lock = Lock(1, 1, landlock_ruleset=None, seccomp_program=None, uid=None, server_pid=0)
     failed = apply(lock, ("landlock", "seccomp"))
     assert failed == {
         "landlock": "OSError: this kernel has no Landlock",

@@ -141,7 +141,11 @@ def test_files_are_no_source_of_modules_even_when_they_can_be_read(student_withi
 def test_the_usual_modules_can_be_imported(student):
     """The standard library's common modules and NumPy's own are there."""
     source = """
-        import abc, collections, contextlib, copy, csv, dataclasses, datetime, enum, functools
+        import abc, argparse, bdb, cmd, code, codeop, collections, colorsys, configparser
+        import contextlib, copy, csv, dataclasses, datetime, doctest, enum, filecmp, fileinput
+        import fnmatch, functools, getopt, getpass, hmac, html, ipaddress, optparse, pdb, pkgutil
+        import profile, runpy, sched, secrets, selectors, shelve, shlex, stat
+        import sysconfig, trace, zoneinfo
         import gzip, hashlib, heapq, io, itertools, json, logging, math, operator, os, pathlib
         import pickle, queue, random, re, statistics, string, struct, sys, tempfile, textwrap
         import threading, time, timeit, tracemalloc, types, typing, unittest, uuid, warnings
