@@ -21,7 +21,7 @@ from assignments.catalog import load_course
 from autograder import report as reports
 from autograder.cohort.display import Line, print_class, progress
 from autograder.cohort.pool import run_all
-from autograder.cohort.roster import Entry, find_submissions
+from autograder.cohort.roster import Entry, find_submissions, output_name
 from autograder.cohort.unit import Job, Result, grade_submission, refusal
 from autograder.errors import GraderError, IsolationError
 from autograder.ledger import Entry as Known
@@ -62,9 +62,10 @@ def grade_class(
 ) -> Summary:
     """Grade every submission below `folder` into `out`; started again, only what is missing.
 
-    Writes `out/<name>/` with the five files of each, and `out/ledger/`. Without a `seed` this run
-    draws one, and a report with any seed counts as there. Raises IsolationError when this machine
-    cannot isolate: then nothing is a grade.
+    Writes `out/<name>/` with the five files of each, and `out/ledger/`; for an odd name the table
+    shows which folder it is (see `output_name`). Without a `seed` this run draws one, and a report
+    with any seed counts as there. Raises IsolationError when this machine cannot isolate: then
+    nothing is a grade.
     """
     out, console = Path(out), console or Console(highlight=False)
     roster = find_submissions(Path(folder), without=out)
@@ -147,13 +148,8 @@ def _record(result: Result, out: Path, ledger: Ledger) -> bool:
     """Write the files, then the ledger: what is in the ledger is complete. Tell if it is new."""
     if result.report is None:
         return False
-    reports.save(result.files, _folder(out, result.name))
+    reports.save(result.files, out / output_name(result.name))
     return ledger.append(result.report)
-
-
-def _folder(out: Path, name: str) -> Path:
-    """Return where the files of `name` go; a student called "ledger" gets another folder."""
-    return out / (f"{name}~" if name == "ledger" or name.startswith("ledger/") else name)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from autograder.cohort.roster import DEPTH, PLAIN, output_name
 from autograder.sandbox.text import one_line
 
 _COLORS = {"passed": "green", "partial": "yellow", "ungradable": "magenta"}
@@ -83,4 +84,5 @@ def _points(score: dict[str, Any] | None) -> str:
 
 
 def _safe(name: str) -> str:
-    return escape(one_line(name, 60))
+    """Show a student by the name of their folder, which is nobody else's."""
+    return escape(one_line(output_name(name), DEPTH * (PLAIN + 1)))

@@ -16,14 +16,16 @@ from filelock import FileLock
 from rich.console import Console
 
 from autograder.cohort import grade_class, unit
+from autograder.cohort.roster import output_name
 from autograder.errors import GraderError, IsolationError
 from autograder.ledger import Ledger
 from autograder.sandbox import Limits
 from autograder.single import grade_one
-from tests.submissions.build import folder, git, repository
+from tests.submissions.build import folder, git, repository, zip_file
 
 ROOT = Path(__file__).parent.parent.parent
 FILES = ["public.json", "report.json", "results.json", "student.json", "student.md"]
+LEDGER = ["index.sqlite", "ledger.lock", "reports.ndjson"]
 GOOD = {
     "tinytorch/tensor.py": (ROOT / "tinytorch" / "tensor.py").read_bytes(),
     "tinytorch/activations.py": (ROOT / "tinytorch" / "activations.py").read_bytes(),
@@ -209,9 +211,50 @@ def test_a_name_can_neither_write_into_the_ledger_nor_into_the_log(tmp_path, her
         folder(students / name, WRONG)
     summary, text = run(students, out, modules=MODULE, executor=here)
     assert summary.graded == 3 and len(Ledger(out / "ledger")) == 3
-    assert (out / "ledger~" / "student.md").exists()
+    assert (out / output_name("ledger") / "student.md").exists()
+    assert sorted(path.name for path in (out / "ledger").iterdir()) == LEDGER
     assert "[red]x[/]" in text
     assert not any(line.strip("│ ").startswith("::") for line in text.splitlines())
+
+
+ODD = [
+    *(b"dan\xff", b"dan\xfe", b"eve\n::error::x", b"eve\t::error::x", b"\x1b[31mred"),
+    *(b"f" * 250, b"f" * 249 + b"g", "\u202eb".encode(), "ä".encode() * 120),
+    *(b"ledger", b"ledger~", b" ", b"  ", b"section/ledger"),
+]
+
+
+@pytest.mark.parametrize("jobs", [None, 2])
+def test_no_name_on_a_disk_keeps_a_class_from_its_grades(tmp_path, here, jobs):
+    """Bytes that are no text, lines, colours, long ones, look-alikes: each has its own folder."""
+    students, out = tmp_path / "class", tmp_path / "out"
+    for name in [b"ada", *ODD]:
+        folder(students / os.fsdecode(name), WRONG)
+    how = {"jobs": jobs} if jobs else {"executor": here}
+    summary, text = run(students, out, modules=MODULE, **how)
+    assert summary.graded == len(ODD) + 1 and summary.statuses == {"failed": len(ODD) + 1}
+    assert len({report["submitter"]["id"] for report in Ledger(out / "ledger")}) == len(ODD) + 1
+    folders = [path.parent for path in out.rglob("student.md")]
+    assert len(folders) == len(ODD) + 1 and out / "ada" in folders
+    assert all(sorted(path.name for path in one.iterdir()) == FILES for one in folders)
+    assert all(path.relative_to(out).as_posix().isprintable() for path in folders)
+    assert sorted(path.name for path in (out / "ledger").iterdir()) == LEDGER
+    assert "\x1b" not in text and "\u202e" not in text
+    assert not any(line.strip("│ ").startswith("::") for line in text.splitlines())
+    assert run(students, out, modules=MODULE, **how)[0].known == len(ODD) + 1
+
+
+@pytest.mark.parametrize("seconds", [10**12, -(10**12)])
+def test_a_submission_of_odd_files_is_graded_and_not_ungradable(seconds, tmp_path, here):
+    """What a student can choose, names and times, never makes the grader fail."""
+    students = tmp_path / "class"
+    work = GOOD | {"tinytorch/" + "a" * 200 + ".py": b""}
+    folder(students / "bob", work)
+    zip_file(folder(students, {}) / "ada.zip", work | {"tinytorch/" + "a" * 300 + ".py": b""})
+    for file in students.rglob("*.*"):
+        os.utime(file, (seconds, seconds))
+    summary, _ = run(students, tmp_path / "out", modules=MODULE, executor=here)
+    assert summary.statuses == {"passed": 2}
 
 
 def start(students, out):
