@@ -19,7 +19,7 @@ from rich.console import Console
 
 from assignments.catalog import load_course
 from autograder import report as reports
-from autograder.cohort.display import Line, print_class, progress
+from autograder.cohort.display import Line, print_class, progress, terminal
 from autograder.cohort.pool import run_all
 from autograder.cohort.roster import Entry, find_submissions, output_name
 from autograder.cohort.unit import Job, Result, grade_submission, refusal
@@ -67,7 +67,7 @@ def grade_class(
     with any seed counts as there. Raises IsolationError when this machine cannot isolate: then
     nothing is a grade.
     """
-    out, console = Path(out), console or Console(highlight=False)
+    out, console = Path(out), console or terminal()
     roster = find_submissions(Path(folder), without=out)
     ledger = Ledger(out / "ledger")
     tasks = _jobs(roster, ledger, tuple(modules), seed, limits or Limits(), unsandboxed)

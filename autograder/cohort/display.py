@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
@@ -29,6 +30,13 @@ class Step(Protocol):
 
     def __call__(self, line: Line) -> None:
         """Show `line`."""
+
+
+def terminal() -> Console:
+    """Return the console of this process; a letter that it cannot show must not end a class."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    return Console(highlight=False)
 
 
 @contextmanager

@@ -270,6 +270,17 @@ def start(students, out):
     )
 
 
+def test_a_name_that_the_terminal_has_no_letters_for_is_shown_escaped(tmp_path, monkeypatch):
+    """A log in another encoding does not end the class at the first such name."""
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    for name in ("a日本", "bob"):
+        folder(tmp_path / "class" / name, WRONG)
+    process = start(tmp_path / "class", tmp_path / "out")
+    text, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, text
+    assert r"a\u65e5\u672c: 0 / 100 failed" in text and "2 submissions" in text
+
+
 @pytest.fixture
 def many(tmp_path):
     """Return a class of twelve."""
