@@ -20,7 +20,7 @@ grade: template ## Grade a sample class with the hidden tests and build its lead
 	@$(RUN) autograder leaderboard build/grades/ledger --out build/leaderboard
 
 test: .venv/installed ## Run every test
-	@$(RUN) pytest -n auto --dist loadgroup $(TESTS)
+	@$(RUN) pytest -n auto --dist loadfile $(TESTS)
 
 check: .venv/installed ## Run what CI runs: format, lint, starters, then every test and the proofs
 	@$(RUN) black --check --quiet . || { echo "make check: run .venv/bin/black ."; exit 1; }

@@ -20,7 +20,6 @@ from autograder.template import export
 from tests.sample_class import ALIASES, FIXTURES, MUTANTS, make, students
 from tests.submissions import fixtures
 
-pytestmark = pytest.mark.xdist_group("class")  # graded once, not once for each process
 BOUNDS = Limits(wall_s=2)  # an endless loop need not be awaited for ten seconds
 COURSE = load_course()
 TENSOR, ACTIVATIONS = COURSE.assignments[:2]
