@@ -166,8 +166,8 @@ class Ledger:
 class _Index:
     """Where each report is, as far as the file has been read; used under the lock only."""
 
-    def __init__(self, path: Path):
-        self.database = sqlite3.connect(path, isolation_level=None)
+    def __init__(self, database: sqlite3.Connection):
+        self.database = database
         # it can be made again from the file, so waiting for the disk would buy nothing
         self.database.execute("PRAGMA synchronous = OFF")
         self.database.execute("BEGIN")
@@ -232,11 +232,12 @@ def _open(path: Path, file: Path) -> _Index:
 
 
 def _synced(path: Path, file: Path) -> _Index:
-    index = _Index(path)
+    database = sqlite3.connect(path, isolation_level=None)
     try:
+        index = _Index(database)  # the first to read the file, and to meet what is damaged
         index.sync(file)
     except BaseException:
-        index.database.close()
+        database.close()
         raise
     return index
 
