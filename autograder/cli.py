@@ -98,11 +98,15 @@ def grade(submission, modules, out, seed, form, limits, unsandboxed):
 
     Writes report.json (staff), student.json, public.json, student.md and results.json to OUT.
     """
+    from autograder.sandbox import Sandbox
+
+    sandbox = Sandbox(limits, require_full=not unsandboxed).start()  # while the rest is imported
+
     from autograder.single import grade_one
     from autograder.table import print_report
 
     seed = secrets.randbits(32) if seed is None else seed
-    report = grade_one(submission, modules, out, seed=seed, limits=limits, unsandboxed=unsandboxed)
+    report = grade_one(submission, modules, out, seed=seed, sandbox=sandbox)
     if form == "json":
         click.echo(json.dumps(report, indent=2))
     else:

@@ -11,7 +11,7 @@ from assignments.catalog import Assignment, Course, load_course
 from autograder import report as reports
 from autograder.grading import grade
 from autograder.intake import receive
-from autograder.sandbox import Limits, Sandbox
+from autograder.sandbox import Sandbox
 
 
 def chosen(course: Course, modules: Sequence[str]) -> tuple[Assignment, ...]:
@@ -28,13 +28,15 @@ def grade_one(
     folder: Path,
     *,
     seed: int,
-    limits: Limits | None = None,
-    unsandboxed: bool = False,
+    sandbox: Sandbox | None = None,
 ) -> dict[str, Any]:
-    """Grade `source`, write the five files into `folder`, return the staff report."""
-    course = load_course()
-    assignments = chosen(course, modules)
-    with receive(source) as submission, Sandbox(limits, require_full=not unsandboxed) as box:
+    """Grade `source`, write the five files into `folder`, return the staff report.
+
+    The `sandbox` may have been started, is opened here, and closed at the end.
+    """
+    with sandbox or Sandbox() as box, receive(source) as submission:
+        course = load_course()
+        assignments = chosen(course, modules)
         outcome = grade(submission, assignments, course=course, seed=seed, sandbox=box)
         now = datetime.now(timezone.utc)
         report = reports.build(

@@ -65,8 +65,8 @@ class Sandbox:
         self._process: subprocess.Popen | None = None
         self._branches: dict[str, Branch] = {}
 
-    def __enter__(self) -> Sandbox:
-        """Start the first fork server and prove a first worker."""
+    def start(self) -> Sandbox:
+        """Start the first fork server without waiting for it; close() or `with` must follow."""
         if not sys.platform.startswith("linux"):
             raise IsolationError(
                 f"isolation: none; grading runs on Linux, this is {sys.platform}: "
@@ -76,6 +76,18 @@ class Sandbox:
             raise GraderError("this sandbox is open already")
         try:
             self._start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __enter__(self) -> Sandbox:
+        """Start the first fork server, if start() has not, and prove a first worker."""
+        if self._process is None:
+            self.start()
+        elif self._found is not None:
+            raise GraderError("this sandbox is open already")
+        try:
             self.branch({}).worker().close()
             if self._require_full and self.missing:
                 explained = self._found.explain()

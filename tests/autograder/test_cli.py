@@ -92,7 +92,7 @@ def test_missing_isolation_refuses_to_grade(run, finished, monkeypatch):
     def without(limits, require_full):
         return Sandbox(limits, require_full=require_full, without={"seccomp"})
 
-    monkeypatch.setattr("autograder.single.Sandbox", without)
+    monkeypatch.setattr("autograder.sandbox.Sandbox", without)
     refused = run("grade", finished, "--module", "02")
     assert refused.exit_code == 3 and "seccomp" in refused.stderr
     practice = run("grade", finished, "--module", "02", "--unsandboxed")
