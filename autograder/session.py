@@ -76,5 +76,9 @@ class Session:
             files = [a for a in [*lower, assignment] if workspace.source(a) is not None]
             code = {f"tinytorch.{a.module}": workspace.code(a) for a in files}
             self._worker = workspace.worker(assignment, integrated=self._integrated)
-            self._worker.load(code)
+            try:
+                self._worker.load(code)
+            except WorkerError:
+                self.close()  # or the next probe would meet a worker without the student's files
+                raise
         return self._worker
