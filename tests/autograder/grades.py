@@ -152,3 +152,20 @@ grades = st.lists(modules, min_size=1, max_size=3).flatmap(
         isolation=st.sampled_from(["full", "none", "reduced(tcp, udp)"]),
     )
 )
+
+
+def mixed_report(handed: Handed) -> dict:
+    """Return a report with a passed, a shown failed and a hidden failed check."""
+    return staff_report(
+        grade(
+            module(
+                check(),
+                check(behaviour="shapes", suite="shown", status="failed", message="expected 3"),
+                check(
+                    "Tensor.sum", "axis", status="error", error="ValueError", line=9, hint="Sum."
+                ),
+                integrated_passed=1,
+            )
+        ),
+        handed.root,
+    )

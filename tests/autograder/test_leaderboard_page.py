@@ -6,6 +6,8 @@ import random
 import shutil
 
 import pytest
+from axe_playwright_python import sync_playwright as axe_playwright
+from playwright import sync_api as playwright_api
 
 from autograder.leaderboard import publish
 from autograder.ledger import Ledger
@@ -17,8 +19,6 @@ if CHROMIUM is None:
         "the leaderboard page is NOT tested: no Chromium here, run `apt-get install chromium`",
         allow_module_level=True,
     )
-axe_playwright = pytest.importorskip("axe_playwright_python.sync_playwright")
-playwright_api = pytest.importorskip("playwright.sync_api")
 
 HOSTILE = [
     "<script>document.title='taken'</script>",

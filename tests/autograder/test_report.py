@@ -20,6 +20,7 @@ from tests.autograder.grades import (
     Handed,
     check,
     grade,
+    mixed_report,
     module,
     refused_report,
     staff_report,
@@ -38,19 +39,7 @@ def handed(tmp_path):
 @pytest.fixture
 def report(handed):
     """Return a report with a passed, a shown failed and a hidden failed check."""
-    return staff_report(
-        grade(
-            module(
-                check(),
-                check(behaviour="shapes", suite="shown", status="failed", message="expected 3"),
-                check(
-                    "Tensor.sum", "axis", status="error", error="ValueError", line=9, hint="Sum."
-                ),
-                integrated_passed=1,
-            )
-        ),
-        handed.root,
-    )
+    return mixed_report(handed)
 
 
 def test_the_schema_is_json_schema_2020_12():
