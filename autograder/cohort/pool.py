@@ -64,7 +64,7 @@ def _feed(
             try:
                 flying[executor.submit(unit, waiting[0])] = waiting[0]
                 waiting.popleft()
-            except BrokenExecutor:
+            except (BrokenExecutor, OSError):  # OSError: it broke while it started a process
                 broken = True
         for future in wait(flying, return_when=FIRST_COMPLETED).done:
             broken = broken or _is_broken(future)

@@ -91,12 +91,13 @@ def test_no_more_is_in_flight_than_can_be_lost():
     assert Counting.most <= 8
 
 
-def test_an_executor_that_is_broken_is_said_to_be():
-    """Jobs that nobody runs must not look like a finished class."""
+@pytest.mark.parametrize("end", [BrokenExecutor(), OSError("handle is closed")])
+def test_an_executor_that_is_broken_is_said_to_be(end):
+    """Jobs that nobody runs must not look like a finished class, however it broke."""
 
     class Broken(Executor):
         def submit(self, unit, job):
-            raise BrokenExecutor
+            raise end
 
     with pytest.raises(GraderError, match="what is graded is in the ledger"):
         list(run_all(units.double, range(3), width=2, executor=Broken()))
