@@ -1,0 +1,7 @@
+"""`python -m assignments.figures`."""
+
+import sys
+
+from assignments.figures import main
+
+sys.exit(main())

@@ -1,0 +1,1 @@
+"""PyTorch's answers, frozen: `<module>.py` makes `fixtures/<module>.npz`."""
