@@ -39,11 +39,9 @@ def calls():
         yield f"cross_entropy ignored ignored.labels reduction={r}{w} label_smoothing={e}"
 
 
-def inputs():
-    """Inputs, targets and weights by name; a weight exists in both dtypes."""
-    rng = np.random.default_rng(4)
+def pairs(rng):
+    """Inputs with a target for each element, by name, and the weights of elements."""
     single = np.float32
-    soft = rng.dirichlet(np.ones(3), 8)
     return {
         "pairs32": rng.normal(0, 2, (3, 4)).astype(single),
         "pairs32.target": rng.normal(0, 2, (3, 4)).astype(single),
@@ -65,6 +63,15 @@ def inputs():
         "logits64.target": rng.uniform(0, 1, (2, 2, 3)),
         "far_logits": np.array([[-1000, 1000, 20], [1000, -1000, 0]], single),
         "far_logits.target": np.array([[1, 1, 1], [0, 0, 0.5]], single),
+        "factor": rng.uniform(0.5, 2, (2, 1)),
+        "positive": rng.uniform(0.5, 4, 3),
+    }
+
+
+def scores(rng):
+    """Scores of three classes with labels or probabilities, by name, and the classes' weights."""
+    single, soft = np.float32, rng.dirichlet(np.ones(3), 8)
+    return {
         "rows32": rng.normal(0, 3, (5, 3)).astype(single),
         "rows32.labels": np.array([2, 1, -100, 0, 1]),
         "rows32.soft": soft[:5].astype(single),
@@ -85,8 +92,6 @@ def inputs():
         "masked.labels": np.array([2, 0, 0]),
         "ignored": rng.normal(0, 3, (2, 3)),
         "ignored.labels": np.array([-100, -100]),
-        "factor": rng.uniform(0.5, 2, (2, 1)),
-        "positive": rng.uniform(0.5, 4, 3),
         "classes": np.array([0.25, 1.0, 3.0]),
     }
 
@@ -109,7 +114,8 @@ def arrays():
     The gradient is that of the sum of the result, for the input. Results and gradients follow each
     other in one line of numbers each, as a file of many small arrays is mostly headers.
     """
-    names, rows = inputs(), []
+    rng, rows = np.random.default_rng(4), []
+    names = pairs(rng) | scores(rng)
     for call in calls():
         function, x, target, settings = parse(call, names)
         x = torch.tensor(x, requires_grad=True)
