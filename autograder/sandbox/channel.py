@@ -60,14 +60,13 @@ class Channel:
 
     def send(self, frame: list[memoryview], deadline: float) -> None:
         """Send a frame before `deadline`."""
-        for view in frame:
-            while view:
-                try:
-                    view = view[os.write(self._requests, view) :]
-                except BlockingIOError:
-                    self._wait(deadline, self._requests, select.POLLOUT)
-                except BrokenPipeError:
-                    raise Ended from None
+        while frame:
+            try:
+                frame = wire.rest(frame, os.writev(self._requests, frame[: wire.MAX_BUFFERS]))
+            except BlockingIOError:
+                self._wait(deadline, self._requests, select.POLLOUT)
+            except BrokenPipeError:
+                raise Ended from None
 
     def receive(self, deadline: float, max_bytes: int) -> dict[str, Any]:
         """Return the value of the next frame; raise ProtocolError when it is malformed."""

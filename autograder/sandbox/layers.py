@@ -27,8 +27,7 @@ OPEN_FILES = 16
 class Lock:
     """What the layers need to know, made once by the fork server."""
 
-    memory_bytes: int
-    cpu_s: float
+    limits: tuple[tuple[int, int, int], ...]
     landlock_ruleset: int | None  # a file descriptor
     seccomp_program: bytes | None
     uid: int | None  # to become, and the group of the same number; None where it is not root's
@@ -60,10 +59,14 @@ def apply(lock: Lock, chosen: tuple[str, ...]) -> dict[str, str]:
     return failed
 
 
-def _limits(lock: Lock) -> None:
-    cpu_s = math.ceil(lock.cpu_s)
+def limits(memory_bytes: int, cpu_s: float, alone: bool) -> tuple[tuple[int, int, int], ...]:
+    """Return the limits of a worker, (kind, soft, hard); `alone` if its uid is no person's.
+
+    None is higher than this process's own.
+    """
+    cpu_s = math.ceil(cpu_s)
     bounds = {
-        resource.RLIMIT_AS: lock.memory_bytes,
+        resource.RLIMIT_AS: memory_bytes,
         resource.RLIMIT_STACK: STACK_BYTES,
         resource.RLIMIT_NOFILE: OPEN_FILES,
         resource.RLIMIT_FSIZE: 0,
@@ -71,20 +74,24 @@ def _limits(lock: Lock) -> None:
         resource.RLIMIT_MEMLOCK: 0,
         resource.RLIMIT_MSGQUEUE: 0,
     }
-    if lock.uid is not None:  # as an ordinary user it would count the user's own processes
+    if alone:  # as an ordinary user it would count the user's own processes
         bounds[resource.RLIMIT_NPROC] = MAX_TASKS
-    for kind, bound in bounds.items():
-        _bound(kind, bound, bound)
+    pairs = {kind: (bound, bound) for kind, bound in bounds.items()}
     # A signal of its own at the bound tells what happened; a second later no handler helps.
-    _bound(resource.RLIMIT_CPU, cpu_s, cpu_s + 1)
+    pairs[resource.RLIMIT_CPU] = (cpu_s, cpu_s + 1)
+    return tuple((kind, *_lowered(kind, *pair)) for kind, pair in pairs.items())
 
 
-def _bound(kind: int, soft: int, hard: int) -> None:
-    """Set a limit, or leave the lower one that is there."""
+def _lowered(kind: int, soft: int, hard: int) -> tuple[int, int]:
     highest = resource.getrlimit(kind)[1]
-    if highest != resource.RLIM_INFINITY:
-        soft, hard = min(soft, highest), min(hard, highest)
-    resource.setrlimit(kind, (soft, hard))
+    if highest == resource.RLIM_INFINITY:
+        return soft, hard
+    return min(soft, highest), min(hard, highest)
+
+
+def _limits(lock: Lock) -> None:
+    for kind, soft, hard in lock.limits:
+        resource.setrlimit(kind, (soft, hard))
 
 
 def _uid(lock: Lock) -> None:

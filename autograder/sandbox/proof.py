@@ -12,12 +12,17 @@ import os
 import resource
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from autograder.sandbox.kernel import checked, libc
 
 HIDDEN_FILE = __file__  # stands for autograder/hidden, which lies beside it
+HIDDEN_PATHS = (HIDDEN_FILE, os.path.dirname(HIDDEN_FILE), "/etc/passwd", "/")
+NEW_FILES = tuple(
+    f"{folder}/proof-{secrets.token_hex(8)}" for folder in ("/tmp", "/dev/shm", "/var/tmp")
+)
 PTRACE_SEIZE = 0x4206  # attaches without stopping, so that an attempt which succeeds does no harm
 IPC_PRIVATE, IPC_REMOVE = 0, 0
 MAP_NORESERVE = 0x4000  # or a small machine would refuse for want of memory, not of permission
@@ -46,11 +51,11 @@ def _succeeds(attempt: Callable[[Targets], None], targets: Targets) -> bool:
     return True
 
 
-def _any(attempts: list[Callable[[], None]]) -> None:
-    """Run the attempts until one is not refused; raise PermissionError when all are."""
-    for attempt in attempts:
+def _any(attempt: Callable[[Any], None], things: Iterable[Any]) -> None:
+    """Attempt each of the things until one is not refused; raise PermissionError when all are."""
+    for thing in things:
         try:
-            attempt()
+            attempt(thing)
         except PermissionError:
             continue
         return
@@ -62,8 +67,7 @@ def _read(path: str) -> None:
 
 
 def _read_hidden(targets: Targets) -> None:
-    paths = (HIDDEN_FILE, os.path.dirname(HIDDEN_FILE), "/etc/passwd", "/")
-    _any([lambda path=path: _read(path) for path in paths])
+    _any(_read, HIDDEN_PATHS)
 
 
 def _stat_hidden(targets: Targets) -> None:
@@ -71,11 +75,10 @@ def _stat_hidden(targets: Targets) -> None:
 
 
 def _write_outside(targets: Targets) -> None:
-    _any([lambda folder=folder: _create(folder) for folder in ("/tmp", "/dev/shm", "/var/tmp")])
+    _any(_create, NEW_FILES)
 
 
-def _create(folder: str) -> None:
-    path = os.path.join(folder, f"proof-{secrets.token_hex(8)}")
+def _create(path: str) -> None:
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
     os.unlink(path)
 
@@ -85,33 +88,47 @@ def _change_outside(targets: Targets) -> None:
 
 
 def _read_parent(targets: Targets) -> None:
-    attempts = [lambda pid=pid: _read(f"/proc/{pid}/mem") for pid in targets.pids]
-    attempts += [lambda pid=pid: _read_memory(pid) for pid in targets.pids]
-    _any(attempts)
+    _any(_read_file_of_memory, targets.pids)
+
+
+def _read_file_of_memory(pid: int) -> None:
+    try:
+        _read(f"/proc/{pid}/mem")
+    except PermissionError:
+        _read_memory(pid)
 
 
 class _Span(ctypes.Structure):
     _fields_ = [("start", ctypes.c_void_p), ("length", ctypes.c_size_t)]
 
 
+# This address is mapped in the fork server too: the worker is a fork of it.
+_HERE = ctypes.create_string_buffer(8)
+_SPAN = ctypes.byref(_Span(ctypes.addressof(_HERE), 8))
+
+
 def _read_memory(pid: int) -> None:
-    here = ctypes.create_string_buffer(8)
-    span = _Span(ctypes.addressof(here), 8)
-    # This address is mapped in the fork server too: the worker is a fork of it.
-    checked(libc.process_vm_readv(pid, ctypes.byref(span), 1, ctypes.byref(span), 1, 0))
+    checked(libc.process_vm_readv(pid, _SPAN, 1, _SPAN, 1, 0))
 
 
 def _signal_parent(targets: Targets) -> None:
-    _any([lambda pid=pid: os.kill(pid, 0) for pid in targets.pids])
+    _any(_signal, targets.pids)
+
+
+def _signal(pid: int) -> None:
+    os.kill(pid, 0)
 
 
 def _limit_parent(targets: Targets) -> None:
-    kind = resource.RLIMIT_CORE
-    _any([lambda pid=pid: resource.prlimit(pid, kind) for pid in targets.pids])
+    _any(_limit, targets.pids)
+
+
+def _limit(pid: int) -> None:
+    resource.prlimit(pid, resource.RLIMIT_CORE)
 
 
 def _ptrace(targets: Targets) -> None:
-    _any([lambda pid=pid: _seize(pid) for pid in targets.pids])
+    _any(_seize, targets.pids)
 
 
 def _seize(pid: int) -> None:

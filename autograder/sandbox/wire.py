@@ -24,6 +24,7 @@ MAX_ARRAYS = 1000
 MAX_DEPTH = 24
 MAX_DIMENSIONS = 16
 MAX_DIGITS = 40
+MAX_BUFFERS = 512  # of one call to the kernel, which takes 1024
 DTYPES = {
     str(dtype): dtype
     for dtype in map(np.dtype, ("bool i1 i2 i4 i8 u1 u2 u4 u8 f2 f4 f8").split())
@@ -47,6 +48,16 @@ def encode(value: dict[str, Any]) -> list[memoryview]:
         raise ValueError("too many Python values in one answer; return one NumPy array instead")
     head = HEAD.pack(MAGIC, len(header)) + header
     return [memoryview(head), *(buffer(array) for array in arrays if array.nbytes)]
+
+
+def rest(frame: list[memoryview], sent: int) -> list[memoryview]:
+    """Return what is left of the buffers of a frame after their first `sent` bytes."""
+    left = []
+    for view in frame:
+        if sent < len(view):
+            left.append(view[sent:])
+        sent = max(0, sent - len(view))
+    return left
 
 
 def header_length(head: bytes) -> int:

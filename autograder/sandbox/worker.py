@@ -179,6 +179,5 @@ def _fill(fd: int, view: memoryview) -> bool:
 
 
 def _send(fd: int, frame: list[memoryview]) -> None:
-    for view in frame:
-        while view:
-            view = view[os.write(fd, view) :]
+    while frame:
+        frame = wire.rest(frame, os.writev(fd, frame[: wire.MAX_BUFFERS]))

@@ -284,7 +284,7 @@ def test_a_machine_without_libseccomp_is_refused_with_the_cure(monkeypatch):
 
 def test_a_layer_that_the_machine_lacks_says_so():
     """Where there is no ruleset and no filter to apply, the layers fail with the reason."""
-    lock = Lock(1, 1, landlock_ruleset=None, seccomp_program=None, uid=None, server_pid=0)
+    lock = Lock((), landlock_ruleset=None, seccomp_program=None, uid=None, server_pid=0)
     failed = apply(lock, ("landlock", "seccomp"))
     assert failed == {
         "landlock": "OSError: this kernel has no Landlock",

@@ -210,6 +210,15 @@ def test_as_many_arrays_travel_as_the_bound_says():
     assert len(read(b"".join(wire.encode(many)))["v"]) == 1000
 
 
+@given(st.lists(st.binary(min_size=1, max_size=5), max_size=5), st.integers(0, 30))
+def test_what_is_left_of_a_frame_is_what_was_not_sent(buffers, sent):
+    """A pipe that is full takes a part, which may end within a buffer."""
+    frame = [memoryview(buffer) for buffer in buffers]
+    left = wire.rest(frame, sent)
+    assert b"".join(left) == b"".join(buffers)[sent:]
+    assert all(left)
+
+
 def test_one_array_too_many_is_refused_on_either_side():
     """The student reads what to do; a worker that sends them all the same is not believed."""
     with pytest.raises(ValueError, match="more than 1000 arrays; return one larger array"):
