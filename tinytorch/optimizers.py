@@ -140,18 +140,13 @@ class Optimizer:
         >>> optimizer.state_dict()["param_groups"][0]["params"]
         [0]
         """
-        index = {id(p): i for i, p in enumerate(self._parameters())}
-        groups = [
-            {**group, "params": [index[id(p)] for p in group["params"]]}
-            for group in self.param_groups
-        ]
-        state = {
-            index[id(p)]: {
-                name: from_numpy(value) if isinstance(value, np.ndarray) else value
-                for name, value in kept.items()
-            }
-            for p, kept in self.state.items()
-        }
+        index = {p: i for i, p in enumerate(self._parameters())}
+        groups, state = [], {}
+        for group in self.param_groups:
+            groups.append({**group, "params": [index[p] for p in group["params"]]})
+        for p, kept in self.state.items():
+            arrays = {name: from_numpy(kept[name]) for name in kept if name != "step"}
+            state[index[p]] = {"step": kept["step"], **arrays}
         return {"state": state, "param_groups": groups}
 
     def load_state_dict(self, state_dict: dict) -> None:
@@ -216,7 +211,8 @@ class Optimizer:
             missing = sorted(self.defaults.keys() - other.keys())
             if missing:
                 raise ValueError(f"load_state_dict: {missing} missing: saved by another optimizer?")
-            groups.append({**_with_tuples(other), "params": group["params"]})
+            settings = {name: tuple(v) if type(v) is list else v for name, v in other.items()}
+            groups.append({**settings, "params": group["params"]})
             self._check(groups[-1])
         return groups
 
@@ -481,7 +477,7 @@ def _blocks(p: np.ndarray, g: np.ndarray, state: dict) -> Iterator[tuple]:
     Ten passes over a block that stays in the cache cost less than ten over the whole array, and no
     intermediate result is larger than a block. Arrays of unusual strides are cut between rows.
     """
-    names = [name for name, value in state.items() if isinstance(value, np.ndarray)]
+    names = [name for name in state if name != "step"]
     arrays = [p, g, *(state[name] for name in names)]
     if all(array.flags.c_contiguous for array in arrays):
         arrays = [array.reshape(-1) for array in arrays]
@@ -540,8 +536,3 @@ def _check_setting(what: str, name: str, value) -> None:
         if not (low <= number < (high or math.inf)) or math.isinf(number):
             wanted = f"0 <= {name} < 1" if high else f"a finite number >= {low}"
             raise ValueError(f"{what}: expected {wanted}, got {value}")
-
-
-def _with_tuples(settings: dict) -> dict:
-    """The settings with lists as tuples, which JSON does not know."""
-    return {name: tuple(v) if isinstance(v, list) else v for name, v in settings.items()}
