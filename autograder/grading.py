@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -35,14 +35,19 @@ def grade(
     course: Course,
     seed: int,
     sandbox: Sandbox,
+    tasks: Collection[str] | None = None,
+    integrated: bool = True,
 ) -> Grade:
     """Grade `assignments` of one submission; a pure function of (submission, suite, seed).
 
-    Raises IsolationError or GraderError where the grader itself cannot do its work.
+    `tasks` leaves the checks of all other tasks out, and `integrated=False` the pass on the
+    student's own lower modules: that is for proofs, and no grade for a student. Raises
+    IsolationError or GraderError where the grader itself cannot do its work.
     """
     started, cpu_started = time.perf_counter(), time.process_time()
     workspace = Workspace(submission, course, sandbox)
-    graded = [_grade_module(workspace, load_suite(a), seed) for a in assignments]
+    suites = [load_suite(assignment).only(tasks) for assignment in assignments]
+    graded = [_grade_module(workspace, suite, seed, integrated) for suite in suites]
     results = GradingResults([file for _, file in graded])
     return Grade(
         modules=tuple(outcome for outcome, _ in graded),
@@ -58,13 +63,14 @@ def grade(
 
 
 def _grade_module(
-    workspace: Workspace, suite: Suite, seed: int
+    workspace: Workspace, suite: Suite, seed: int, integrated: bool
 ) -> tuple[ModuleOutcome, HiddenTestFile]:
     assignment = suite.assignment
     file = suite.fresh_file()
     ends = time.monotonic() + MODULE_BUDGET_S
     note, obstacle = _obstacle(workspace, assignment)
     checks = _run_checks(workspace, suite, file, seed, lambda: obstacle or _overdue(ends))
+    count = _count_integrated(workspace, suite, seed, checks, ends) if integrated else 0
     outcome = ModuleOutcome(
         id=assignment.id,
         title=assignment.title,
@@ -73,8 +79,8 @@ def _grade_module(
         status="",
         checks=checks,
         note=note,
-        integrated_passed=_count_integrated(workspace, suite, seed, checks, ends),
-        integrated_total=len(suite.cases),
+        integrated_passed=count,
+        integrated_total=len(suite.cases) * integrated,
     )
     return replace(outcome, status=_module_status(outcome, obstacle)), file
 

@@ -4,7 +4,7 @@ For every module there is:
 1. the reference passes every visible test and every hidden check, and the starter imports;
 2. with one listed function blanked, a visible test and a hidden check of its task fail;
 3. an empty submission, and one of untouched starters, earn exactly 0;
-4. every mutant loses the task it names, and no task of another module;
+4. every mutant loses the task it names, and a blank file costs no other module a point;
 5. every lower module is unchanged by importing it.
 """
 
@@ -57,6 +57,7 @@ def _proofs(course: Course, assignment: Assignment) -> Iterator[Callable[[], lis
     yield partial(_visible_tests_fit, assignment)
     yield from (partial(_reference_earns_all, assignment, seed) for seed in SEEDS)
     yield partial(_nothing_earns_nothing, assignment)
+    yield partial(_others_keep_their_points, assignment)
     yield partial(_lower_modules_unchanged, course, assignment)
     for name in assignment.functions:
         yield partial(_blank_is_noticed, assignment, name)
@@ -131,7 +132,9 @@ def _lower_modules_unchanged(course: Course, assignment: Assignment) -> list[str
 def _blank_is_noticed(assignment: Assignment, function: str) -> list[str]:
     blanked = starter(assignment, only=function)
     practice = trial().visible(assignment, blanked, [assignment.task(function)])
-    grade = trial().hidden([assignment], trial().references({assignment.module: blanked}))
+    task = assignment.task(function).id
+    sources = trial().references({assignment.module: blanked})
+    grade = trial().hidden([assignment], sources, task=task)
     return unnoticed(assignment, function, practice, grade)
 
 
@@ -155,19 +158,29 @@ def too_few(assignment: Assignment, mutants: list[Mutant]) -> list[str]:
 
 def _mutant_is_caught(assignment: Assignment, mutant: Mutant) -> list[str]:
     sources = trial().references({assignment.module: mutant.source})
-    return survived(assignment, mutant, trial().hidden(trial().course.assignments, sources))
+    return survived(mutant, trial().hidden([assignment], sources, task=mutant.loses))
 
 
-def survived(assignment: Assignment, mutant: Mutant, grade: Grade) -> list[str]:
-    """Say where `mutant` keeps the task it must lose, or costs another module anything."""
-    found = []
-    checks = [check for check in _module(grade, assignment).checks if check.task == mutant.loses]
-    if all(check.status == "passed" for check in checks):
-        found.append(f"mutant {mutant.name}: no check of {mutant.loses} catches it ({mutant.why})")
-    for other in grade.modules:
-        if other.id != assignment.id and other.points != other.max_points:
-            found.append(f"mutant {mutant.name}: it also costs points of {other.id}")
-    return found
+def survived(mutant: Mutant, grade: Grade) -> list[str]:
+    """Say so where `mutant` keeps the task it must lose."""
+    if all(check.status == "passed" for module in grade.modules for check in module.checks):
+        return [f"mutant {mutant.name}: no check of {mutant.loses} catches it ({mutant.why})"]
+    return []
+
+
+def _others_keep_their_points(assignment: Assignment) -> list[str]:
+    others = [one for one in trial().course.assignments if one.id != assignment.id]
+    sources = trial().references({assignment.module: starter(assignment)})
+    return harmed(assignment, trial().hidden(others, sources))
+
+
+def harmed(blank: Assignment, grade: Grade) -> list[str]:
+    """Name the modules that lose points because another one, `blank`, is not written."""
+    return [
+        f"{blank.id}: where it is blank, {module.id} loses points too"
+        for module in grade.modules
+        if module.points != module.max_points
+    ]
 
 
 def _module(grade: Grade, assignment: Assignment):

@@ -13,8 +13,8 @@ import hashlib
 import inspect
 import marshal
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from types import CodeType, FunctionType
@@ -81,6 +81,12 @@ class Suite:
         """Load the arrays of `<name>.npz` beside the test file."""
         with np.load(self.folder / f"{name}.npz", allow_pickle=False) as arrays:
             return dict(arrays)
+
+    def only(self, tasks: Collection[str] | None) -> Suite:
+        """Return the suite with the checks of `tasks` alone, itself where that is None."""
+        if tasks is None:
+            return self
+        return replace(self, cases=tuple(case for case in self.cases if case.task in tasks))
 
     def fresh_file(self) -> HiddenTestFile:
         """Return otter's test file without results, for one more submission."""

@@ -54,15 +54,21 @@ class Trial:
         return practise(self._root, self._copied.assignment(assignment.id), tasks)
 
     def hidden(
-        self, assignments: Sequence[Assignment], sources: Mapping[str, bytes], seed: int = 0
+        self,
+        assignments: Sequence[Assignment],
+        sources: Mapping[str, bytes],
+        seed: int = 0,
+        task: str | None = None,
     ) -> Grade:
-        """Grade `assignments` on `sources` alone: what is not there is not handed in."""
+        """Grade `assignments`, or one task, on `sources`: what is not there is not handed in."""
         return grade(
             Files(sources),
             assignments,
             course=self.course,
             seed=seed,
             sandbox=self._sandbox,
+            tasks=None if task is None else [task],
+            integrated=False,
         )
 
     def references(self, changed: Mapping[str, bytes] | None = None) -> dict[str, bytes]:

@@ -14,15 +14,17 @@ from assignments.catalog import load_course
 from assignments.functions import blank
 from autograder.errors import GraderError
 from autograder.mutants import load_mutants
-from autograder.proofs import prove
+from autograder.proofs import harmed, prove
 from autograder.starters import reference
+from autograder.trial import trial
 from tests.assignments.course import small_course
 from tests.student import ROOT
 
 
-def test_every_module_is_proved():
+@pytest.mark.parametrize("assignment", load_course().assignments, ids=lambda one: one.id)
+def test_every_module_is_proved(assignment):
     """`make check` stands on this: the five proofs of every module there is."""
-    assert prove() == []
+    assert prove([assignment.id]) == []
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +113,17 @@ def test_only_what_is_broken_fails(failures):
     assert {task for task, _ in accused} == {"gelu", "tanh", "relu"}  # relu_array: at import
     assert failures.count("mutant ") == 1
     assert "more are needed" not in failures
+
+
+def test_a_blank_module_that_costs_another_its_points_is_named():
+    """The grader keeps modules apart; a change to it that no longer does is seen."""
+    course = load_course()
+    whole, blank = course.assignment("01"), course.assignment("02")
+    with_both = trial().hidden(course.assignments[:2], trial().references({"tensor": b""}))
+    assert harmed(blank, with_both) == [
+        "02_activations: where it is blank, 01_tensor loses points too"
+    ]
+    assert harmed(blank, trial().hidden([whole], trial().references())) == []
 
 
 GOOD = 'loses = "add"\nwhy = "Minus."\nreplace = [["a + b", "a - b"]]\n'
