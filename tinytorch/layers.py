@@ -42,11 +42,11 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     >>> linear(Tensor([[1.0, 2.0]]), Tensor([[10.0, 1.0], [0.0, 3.0]]), Tensor([0.5, 0.0])).tolist()
     [[12.5, 6.0]]
     """
-    _require_same_floats("linear", x=x, weight=weight, bias=bias)
-    if weight.ndim != 2 or bias is not None and bias.shape != weight.shape[:1]:
+    _require_floats("linear", x, weight, weight if bias is None else bias)
+    if weight.ndim != 2 or (bias is not None and bias.shape != weight.shape[:1]):
         got = f"{weight.shape} and {getattr(bias, 'shape', None)}"
         raise ValueError(f"linear: expected weight (out, in) and bias (out,), got {got}")
-    if x.ndim < 1 or x.shape[-1] != weight.shape[1]:
+    if x.shape[-1:] != weight.shape[1:]:
         wanted = f"expected x (..., {weight.shape[1]}) for a weight {weight.shape}"
         raise ValueError(f"linear: {wanted}, got {x.shape}")
     return apply(linear_array, x, weight, bias)
@@ -79,7 +79,7 @@ def dropout(x: Tensor, p: float = 0.5, training: bool = True) -> Tensor:
     _require_probability(p)
     if not training or p == 0:
         return x
-    _require_same_floats("dropout", x=x)
+    _require_floats("dropout", x)
     stays = default_generator().random(x.shape, np.float32) >= p
     return apply(np.multiply, x, np.multiply(stays, 1 / (1 - p) if p < 1 else 0, dtype=x.dtype))
 
@@ -569,20 +569,16 @@ class Sequential(Module):
         return names[index]
 
 
-def _require_same_floats(name: str, **tensors: Tensor | None) -> None:
-    """Refuse what is no Tensor of floats, and floats of different size; None is left out."""
-    kinds = {}
-    for which, tensor in tensors.items():
-        if tensor is not None:
-            kind = str(tensor.dtype) if isinstance(tensor, Tensor) else type(tensor).__name__
-            if not kind.startswith("float") or kind == "float":
-                cure = "convert it with Tensor(...) or astype(np.float32)"
-                raise TypeError(
-                    f"{name}: expected {which} as a Tensor of floats, got {kind}: {cure}"
-                )
-            kinds[which] = kind
-    if len(set(kinds.values())) > 1:
-        raise TypeError(f"{name}: dtypes differ, {kinds}: convert with astype")
+def _require_floats(name: str, *tensors: Tensor) -> None:
+    """Refuse what is no Tensor of floats, and floats of different sizes."""
+    for tensor in tensors:
+        if not isinstance(tensor, Tensor) or tensor.data.dtype.kind != "f":
+            kind = tensor.dtype if isinstance(tensor, Tensor) else type(tensor).__name__
+            cure = "convert it with Tensor(...) or astype(np.float32)"
+            raise TypeError(f"{name}: expected a Tensor of floats, got {kind}: {cure}")
+        if tensor.data.dtype != tensors[0].data.dtype:
+            dtypes = f"{tensors[0].dtype} and {tensor.dtype}"
+            raise TypeError(f"{name}: dtypes differ, {dtypes}: convert with astype")
 
 
 def _require_probability(p: float) -> None:
