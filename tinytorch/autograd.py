@@ -16,7 +16,7 @@ from operator import getitem, itemgetter, pow
 
 import numpy as np
 
-from tinytorch import activations, losses
+from tinytorch import activations, layers, losses
 from tinytorch.tensor import (
     Recipe,
     Tensor,
@@ -644,6 +644,17 @@ def softmax_rule(y, x, dim):
 def log_softmax_rule(y, x, dim):
     """∂yᵢ/∂xⱼ = 1{i = j} - exp(yⱼ), so the gradient is g - exp(y) Σ g."""
     return lambda g: g - np.exp(y) * g.sum(axis=dim, keepdims=True)
+
+
+@vjp(layers.linear_array)
+def linear_rule(y, x, weight, bias):
+    """Y = X Wᵀ + b: Ḡ W for X, Ḡᵀ X for W, and for b the rows of Ḡ, which the engine sums."""
+    (outputs, inputs), rows = weight.shape, math.prod(x.shape[:-1])
+    return (
+        lambda g: (g.reshape(rows, outputs) @ weight).reshape(x.shape),
+        lambda g: g.reshape(rows, outputs).T @ x.reshape(rows, inputs),
+        same,
+    )
 
 
 def _shares(g, own, weight, reduction):
