@@ -12,7 +12,6 @@ import gzip
 import hashlib
 import io
 import math
-import operator
 import queue
 import struct
 import threading
@@ -94,9 +93,6 @@ class TensorDataset(Dataset):
         >>> data[1]
         (Tensor([3., 4.]), Tensor(8))
         """
-        index = operator.index(index)
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"TensorDataset: no sample {index} among {len(self)}")
         return tuple(t[0] for t in self.__getitems__(np.array([index])))
 
     def __getitems__(self, indices: np.ndarray) -> tuple[Tensor, ...]:
@@ -112,10 +108,13 @@ class TensorDataset(Dataset):
         >>> data.__getitems__(np.array([1, 1, 0]))[1]
         Tensor([8, 8, 7])
         """
-        arrays = [t.data for t in self.tensors]
-        rows = (a.take(indices, 0) if a.flags.c_contiguous else a[indices] for a in arrays)
-        first, *others = map(from_numpy, rows)
-        return (self.transform(first) if self.transform else first, *others)
+        batch = []
+        for array in [t.data for t in self.tensors]:
+            rows = array.take(indices, 0) if array.flags.c_contiguous else array[indices]
+            batch.append(from_numpy(rows))
+        if self.transform:
+            batch[0] = self.transform(batch[0])
+        return tuple(batch)
 
 
 def default_collate(samples: list):
@@ -275,13 +274,12 @@ def _or_default(generator: np.random.Generator | None) -> np.random.Generator:
 
 
 def prefetched(batches: Iterable, depth: int) -> Iterator:
-    """Go through `batches` while a background thread makes the next ones, at most `depth` ahead.
+    """Go through `batches` while a background thread makes the next ones, about `depth` ahead.
 
-    The thread starts with the first `next`. It takes from `batches` only while fewer than `depth`
-    are made and not yet handed out; the order stays. An exception of `batches` is raised here, at
-    its place in the order, after the batches before it. When the consumer leaves early (break, an
-    exception, `close()`), the thread is told so and has ended when `close()` returns: it takes
-    nothing more. Errors: ValueError for a depth below 1.
+    The thread starts with the first `next`. Up to `depth` batches wait for the consumer, one more
+    may be in the making; the order stays. An exception of `batches` is raised here, at its place in
+    the order. When the consumer leaves early (break, an exception, `close()`), the thread is told
+    so and has ended when `close()` returns. Errors: ValueError for a depth below 1.
 
     >>> list(prefetched((n * n for n in range(4)), depth=2))
     [0, 1, 4, 9]

@@ -1,4 +1,4 @@
-"""`python -m tests.bench [grading workers tensors imports]` measures, prints, writes a JSON file.
+"""`python -m tests.bench [tensors loader ...]` measures, prints, writes a JSON file.
 
 Ends with 1 when a promise is not kept.
 """
@@ -16,11 +16,17 @@ from rich.console import Console
 from rich.table import Table
 
 from autograder.errors import IsolationError
-from tests.bench import grading, imports, tensors, workers
+from tests.bench import grading, imports, loader, tensors, workers
 from tests.bench.measure import Bar
 
 OUT = Path("build/bench.json")
-BENCHMARKS = {"grading": grading, "workers": workers, "tensors": tensors, "imports": imports}
+BENCHMARKS = {
+    "grading": grading,
+    "workers": workers,
+    "tensors": tensors,
+    "loader": loader,
+    "imports": imports,
+}
 console = Console(highlight=False)
 
 
