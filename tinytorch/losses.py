@@ -111,7 +111,7 @@ def nll_loss(
     `ignore_index` for a sample that shall not count; `weight` one constant per class, or None: 1.
     The mean is Σ lᵢ / Σ w[tᵢ] over the samples that count, NaN if there is none.
     Shapes: (N, C) and (N,), (N, C, d…) and (N, d…), (C,) and () -> (), or those of `target`.
-    Errors: those of `_labels` and `_class_weight`; ValueError for another reduction.
+    Errors: those of `_settings`.
 
     >>> log_p = Tensor([[-1.0, -2.0], [-3.0, -4.0], [-5.0, -6.0]])
     >>> nll_loss(log_p, Tensor([1, 0, -100]), reduction="none").tolist()
@@ -119,10 +119,7 @@ def nll_loss(
     >>> nll_loss(log_p, Tensor([1, 0, -100])).item()
     2.5
     """
-    _reduction("nll_loss", reduction)
-    _labels("nll_loss", input, target, ignore_index)
-    weight = _class_weight("nll_loss", weight, input)
-    settings = dict(weight=weight, ignore_index=ignore_index, reduction=reduction)
+    settings = _settings("nll_loss", input, target, weight, ignore_index, reduction)
     return _batched(nll_loss_array, input, target, **settings)
 
 
@@ -150,8 +147,8 @@ def cross_entropy(
     With label smoothing ε the truth is not the label alone: it has the share 1 - ε, and the share
     ε is spread over all classes, lᵢ = (1 - ε) · w[tᵢ] · nᵢ[tᵢ] + ε / C · Σ_c w[c] · nᵢ[c], where
     nᵢ[c] is minus the log-probability of class c. The mean divides by Σ w[tᵢ] as in `nll_loss`.
-    Instead of labels, `target` may hold probabilities, floats in the shape of `input`.
-    Shapes, settings, errors: as `nll_loss`; ValueError for a label_smoothing outside [0, 1].
+    Instead of labels, `target` may hold probabilities: `_against_probabilities` does that.
+    Shapes and settings: as `nll_loss`. Errors: those of `_share` and `_settings`.
     Source: Szegedy and others, "Rethinking the inception architecture for computer vision", 2016,
     section 7.
 
@@ -159,19 +156,12 @@ def cross_entropy(
     >>> cross_entropy(scores, Tensor([1, 0]), reduction="none").tolist()
     [0.6931471824645996, 1000.0]
     """
-    _reduction("cross_entropy", reduction)
-    if not 0 <= label_smoothing <= 1:
-        raise ValueError(
-            f"cross_entropy: expected 0 <= label_smoothing <= 1, got {label_smoothing}"
-        )
-    weight = _class_weight("cross_entropy", weight, input)
+    name, options = "cross_entropy", (weight, ignore_index, reduction)
+    share = _share(name, label_smoothing)
     if _are_probabilities(input, target):
-        return _against_probabilities(
-            input, target, weight, ignore_index, reduction, label_smoothing
-        )
-    _labels("cross_entropy", input, target, ignore_index)
-    settings = dict(weight=weight, ignore_index=ignore_index, reduction=reduction)
-    return _batched(cross_entropy_array, input, target, label_smoothing=label_smoothing, **settings)
+        return _against_probabilities(name, input, target, *options, share)
+    settings = _settings(name, input, target, *options)
+    return _batched(cross_entropy_array, input, target, **settings, label_smoothing=share)
 
 
 def cross_entropy_array(
@@ -185,7 +175,8 @@ def cross_entropy_array(
     """Compute lᵢ = (1 - ε) w[tᵢ] nᵢ[tᵢ] + ε / C · Σ_c w[c] nᵢ[c], nᵢ = -log_softmax(xᵢ), reduced.
 
     For module 06: with p = softmax(xᵢ), ∂lᵢ/∂x[i, c] is w[tᵢ] (p_c - 1{c = tᵢ}) without smoothing,
-    and (1 - ε) w[tᵢ] (p_c - 1{c = tᵢ}) + ε / C · (p_c Σ_k w[k] - w[c]) with it; 0 where ignored.
+    and (1 - ε) w[tᵢ] (p_c - 1{c = tᵢ}) + ε / C · (p_c Σ_k w[k] - w[c]) with it; 0 where ignored,
+    also where all are and the mean is NaN.
     """
     log_p = log_softmax_array(x, 1)
     own = own_class(target, ignore_index)
@@ -400,11 +391,26 @@ def _factor(name: str, what: str, weight: Tensor | None, input: Tensor) -> np.nd
     return array
 
 
+def _share(name: str, label_smoothing: float) -> float:
+    """Return the share of all classes when it is one; raise ValueError otherwise."""
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"{name}: expected 0 <= label_smoothing <= 1, got {label_smoothing}")
+    return float(label_smoothing)
+
+
+def _settings(name, input, target, weight, ignore_index, reduction) -> dict:
+    """Return what a kernel of labels is told besides its arrays; refuse all that is wrong."""
+    _reduction(name, reduction)
+    _labels(name, input, target, ignore_index)
+    weight = _class_weight(name, weight, input)
+    return {"weight": weight, "ignore_index": ignore_index, "reduction": reduction}
+
+
 def _class_weight(name: str, weight: Tensor | None, input: Tensor) -> np.ndarray | None:
     """Return one weight per class as an array, or None; refuse another shape or dtype."""
     if weight is None:
         return None
-    array, classes = _constant(name, "weight", weight, _scores(name, input)), _classes(input)
+    array, classes = _constant(name, "weight", weight, input), _classes(input)
     if array.shape != (classes,):
         what = f"expected one weight per class, shape {(classes,)}"
         raise ValueError(f"{name}: {what}, got {array.shape}; dim 1 of the input holds classes")
@@ -456,28 +462,29 @@ def _batched(kernel, input: Tensor, target: Tensor, **settings) -> Tensor:
 
 def _chances(name: str, input: Tensor, target: Tensor) -> None:
     """Refuse what is not between 0 and 1, NaN included."""
-    for what, x in (("input", input.data), ("target", target.data)):
+    scores = "scores of any size belong in binary_cross_entropy_with_logits"
+    truths = "a truth is 0 for no, 1 for yes, or between"
+    for what, x, cure in (("input", input.data, scores), ("target", target.data, truths)):
         inside = (x >= 0) & (x <= 1)
         if not inside.all():
-            cure = "scores of any size belong in binary_cross_entropy_with_logits"
             raise ValueError(f"{name}: expected 0 <= {what} <= 1, got {x[~inside][0]}; {cure}")
 
 
 def _are_probabilities(input: Tensor, target: Tensor) -> bool:
     """Is the target no label per sample but a probability per class?"""
-    tensors = isinstance(input, Tensor) and isinstance(target, Tensor)
-    return tensors and target.dtype.kind == "f" and target.shape == input.shape
+    if not isinstance(input, Tensor) or not isinstance(target, Tensor) or not input.ndim:
+        return False
+    return target.dtype.kind == "f" and target.shape == input.shape
 
 
-def _against_probabilities(input, target, weight, ignore_index, reduction, smoothing) -> Tensor:
-    """Return the cross-entropy -Σ_c w[c] q[c] log_softmax(x)[c], q the smoothed target."""
-    name, classes = "cross_entropy", _classes(_scores("cross_entropy", input))
-    _pair(name, input, target)
+def _against_probabilities(name, input, target, weight, ignore_index, reduction, share) -> Tensor:
+    """Return -Σ_c w[c] q[c] log_softmax(input)[c], q being the target, smoothed."""
     if ignore_index >= 0:
         cure = "labels are ignored, a probability of 0 needs no help"
         raise ValueError(f"{name}: expected no ignore_index, got {ignore_index}; {cure}")
-    dim = min(1, input.ndim - 1)
-    truth = target * (1 - smoothing) + smoothing / classes if smoothing else target
+    _pair(name, input, target)
+    weight, dim = _class_weight(name, weight, input), min(1, input.ndim - 1)
+    truth = target * (1 - share) + share / _classes(input) if share else target
     if weight is not None:
         truth = truth * weight.reshape(-1, *[1] * (input.ndim - 1 - dim))
     return _reduced(name, -(truth * log_softmax(input, dim)).sum(axis=dim), reduction)
