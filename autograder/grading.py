@@ -17,7 +17,7 @@ from autograder.compare import Disagreement
 from autograder.otter_light import AutograderConfig, GradingResults, TestCaseResult
 from autograder.outcome import Check, Grade, ModuleOutcome
 from autograder.sandbox import Sandbox, StudentError, WorkerError, WorkerTimeout
-from autograder.session import Attempt, Session
+from autograder.session import Session
 from autograder.student import Student, environment
 from autograder.suite import Case, HiddenTestFile, Suite, load_suite, suite_digest
 from autograder.workspace import Workspace
@@ -144,15 +144,17 @@ def _run_checks(
     for case in sorted(suite.cases, key=lambda case: case.suite != "shown"):
         session = Session(workspace, suite.assignment, integrated=False, obstacle=obstacle)
         started = time.perf_counter()
-        result = _run(file, suite, case, session, seed)
+        result, failure = _run(file, suite, case, session, seed)
         session.close()
         seconds = time.perf_counter() - started
         told = Told()
         if case.suite == "shown" and not result.passed:
-            told = _told(workspace, suite, case, seed, obstacle, result, session.attempt)
+            told = Told(_message(result, failure), session.output)
+            if workspace.lower(suite.assignment):
+                told = _told_alone(workspace, suite, case, seed, obstacle)
             result = replace(result, message=told.message)  # Gradescope shows it too
         results[case.name] = result
-        checks[case.name] = _check(suite, case, result, session.attempt.failure, told, seconds)
+        checks[case.name] = _check(suite, case, result, failure, told, seconds)
     file.test_cases = [case.otter for case in suite.cases]
     file.test_case_results = [results[case.name] for case in suite.cases]
     return tuple(checks[case.name] for case in suite.cases)
@@ -160,15 +162,19 @@ def _run_checks(
 
 def _run(
     file: HiddenTestFile, suite: Suite, case: Case, session: Session, seed: int
-) -> TestCaseResult:
-    """Let otter run one check; what broke the grader itself is raised, not counted as wrong."""
+) -> tuple[TestCaseResult, WorkerError | None]:
+    """Let otter run one check; return its result, and why the last answer did not come.
+
+    What broke the grader itself is raised, not counted as wrong.
+    """
     file.test_cases = [case.otter]
+    student = Student(suite, session.send)
     try:
-        file.run(environment(suite, Student(suite, session.send), case.name, seed))
+        file.run(environment(suite, student, case.name, seed))
     except BaseException:
         session.close()
         raise
-    return file.test_case_results[0]
+    return file.test_case_results[0], student.failure
 
 
 @dataclass(frozen=True)
@@ -179,28 +185,24 @@ class Told:
     output: str = ""
 
 
-def _told(
+def _told_alone(
     workspace: Workspace,
     suite: Suite,
     case: Case,
     seed: int,
     obstacle: Callable[[], Exception | None],
-    result: TestCaseResult,
-    attempt: Attempt,
 ) -> Told:
     """Return what the failed check says in words, from a worker that holds no reference.
 
     The worker that decides on the points holds the reference's lower modules. Student code in it
     could print them: the solution of module 01 would come out of a check of module 02.
     """
-    if workspace.lower(suite.assignment):
-        if not workspace.is_whole(suite.assignment):
-            return Told()
-        session = Session(workspace, suite.assignment, integrated=True, obstacle=obstacle)
-        result = _run(suite.fresh_file(), suite, case, session, seed)
-        session.close()
-        attempt = session.attempt
-    return Told() if result.passed else Told(_message(result, attempt.failure), attempt.output)
+    if not workspace.is_whole(suite.assignment):
+        return Told()
+    session = Session(workspace, suite.assignment, integrated=True, obstacle=obstacle)
+    result, failure = _run(suite.fresh_file(), suite, case, session, seed)
+    session.close()
+    return Told() if result.passed else Told(_message(result, failure), session.output)
 
 
 def _message(result: TestCaseResult, failure: Exception | None) -> str:
@@ -227,7 +229,7 @@ def _count_integrated(
         return 0
     cases = [case for case in suite.cases if _id(suite, case) in passed]
     file = suite.fresh_file()
-    count = sum(_run(file, suite, case, session, seed).passed for case in cases)
+    count = sum(_run(file, suite, case, session, seed)[0].passed for case in cases)
     session.close()
     return count
 

@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from assignments.catalog import Assignment
-from autograder.sandbox import Worker, WorkerError
+from autograder.sandbox import StudentError, Worker, WorkerError
 from autograder.workspace import Workspace
-
-
-@dataclass
-class Attempt:
-    """What one check's worker did, noted beside what otter records."""
-
-    failure: Exception | None = None  # the last one: no answer came, and why
-    output: str = ""
 
 
 class Session:
@@ -37,17 +28,16 @@ class Session:
         self._workspace, self._assignment = workspace, assignment
         self._integrated, self._obstacle = integrated, obstacle
         self._worker: Worker | None = None
-        self.attempt = Attempt()
+        self.output = ""  # what the last worker printed, once it is closed
 
-    def send(self, probe: bytes, inputs: dict[str, Any]) -> Any:
-        """Run one probe in the worker; raises WorkerError, and remembers it."""
-        self.attempt.failure = self._obstacle()
-        if self.attempt.failure is not None:
-            raise self.attempt.failure
+    def send(self, calls: list[tuple[bytes, dict[str, Any]]]) -> tuple[list, StudentError | None]:
+        """Run probes in the worker, until the first that fails; raises what ends a worker."""
+        obstacle = self._obstacle()
+        if obstacle is not None:
+            raise obstacle
         try:
-            return self._ready().run(probe, inputs)
+            return self._ready().run_all(calls)
         except WorkerError as failure:
-            self.attempt.failure = failure
             if failure.kind != "error":
                 self.close()
             raise
@@ -66,7 +56,7 @@ class Session:
         """End the worker and note what it printed."""
         if self._worker is not None:
             self._workspace.account(self._worker)
-            self.attempt.output = self._worker.usage.output
+            self.output = self._worker.usage.output
             self._worker = None
 
     def _ready(self) -> Worker:

@@ -5,21 +5,19 @@ from __future__ import annotations
 import builtins
 import zlib
 from collections.abc import Callable
-from copy import deepcopy
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from autograder.compare import Disagreement, brief, plain, require_finite, require_same
-from autograder.sandbox import StudentError
+from autograder.sandbox import StudentError, WorkerError, snapshot
 from autograder.suite import Suite
 
+AT_ONCE = 16  # probes that travel together; each journey costs about as much as a probe
 
-class Framework(Protocol):
-    """Something that answers a probe: the student's framework or the reference."""
-
-    def run(self, probe: str, *, finite: bool = True, **inputs: Any) -> Any:
-        """Run `probe` on `inputs` and return its value."""
+Call = tuple[bytes, dict[str, Any]]  # the code of a probe, and its inputs
+Answers = tuple[list[Any], StudentError | None]  # in order; at the first error they end
 
 
 class Reference:
@@ -31,68 +29,115 @@ class Reference:
 
     def run(self, probe: str, *, finite: bool = True, **inputs: Any) -> Any:
         """Run `probe` on a copy of `inputs`, so that no probe can change what another sees."""
-        value = plain(self._suite.probe(probe)(**deepcopy(inputs)))
+        value = plain(self._suite.probe(probe)(**snapshot(inputs)))
         if finite:
             require_finite(value)
         return value
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """A probe whose answer is still to come, and what it must be."""
+
+    call: Call
+    finite: bool
+    want: Any
+    rtol: float
+    atol: float
+
+    def require(self, got: Any) -> None:
+        """Raise `Disagreement` where the student's answer is another one."""
+        got = plain(got)
+        if self.finite:
+            require_finite(got)
+        require_same(got, self.want, rtol=self.rtol, atol=self.atol)
 
 
 class Student:
-    """The student's framework, in a sandboxed worker that this process does not trust."""
+    """The student's framework, in a sandboxed worker that this process does not trust.
 
-    def __init__(self, suite: Suite, send: Callable[[bytes, dict[str, Any]], Any]):
-        """Answer the probes of `suite` through `send`, which runs a probe's code in a worker."""
-        self._suite, self._send = suite, send
+    What must agree is asked for in batches: `settle` at the end of a check asks for the last one.
+    """
+
+    def __init__(self, suite: Suite, send: Callable[[list[Call]], Answers], at_once: int = AT_ONCE):
+        """Answer the probes of `suite` through `send`, which runs their code in a worker."""
+        self._suite, self._send, self._at_once = suite, send, at_once
+        self._reference = Reference(suite)
+        self._expected: list[Expectation] = []
+        self.failure: WorkerError | None = None  # the last one: no answer came, and why
 
     def run(self, probe: str, *, finite: bool = True, **inputs: Any) -> Any:
         """Run `probe` in the worker; raise WorkerError or Disagreement when no answer counts."""
-        value = plain(self._send(self._suite.probe_code(probe), inputs))
+        values, failure = self._ask((self._suite.probe_code(probe), inputs))
+        if failure is not None:
+            raise failure
+        value = plain(values[0])
         if finite:
             require_finite(value)
         return value
 
+    def agree(
+        self,
+        probe: str,
+        *,
+        rtol: float = 1e-6,
+        atol: float = 1e-8,
+        finite: bool = True,
+        **inputs: Any,
+    ) -> Any:
+        """Demand that `probe` answers as on the reference; return what it answers there."""
+        want = self._reference.run(probe, finite=finite, **inputs)
+        call = (self._suite.probe_code(probe), snapshot(inputs))
+        self._expected.append(Expectation(call, finite, want, rtol, atol))
+        if len(self._expected) >= self._at_once:
+            self.settle()
+        return want
 
-def environment(suite: Suite, student: Framework, case: str, seed: int) -> dict[str, Any]:
+    def refuses(self, probe: str, error, *words: str, bad: dict, good: dict) -> None:
+        """Demand the `error` on `bad` inputs, its message with `words`, and an answer on `good`."""
+        self.agree(probe, **good)  # code that refuses everything earns nothing
+        values, refusal = self._ask((self._suite.probe_code(probe), bad))
+        if refusal is None:
+            names = " or ".join(kind.__name__ for kind in _types(error))
+            raise Disagreement(f"expected {names}, got the answer {brief(values[0])}")
+        _require_refusal(refusal, _types(error), words)
+
+    def settle(self) -> None:
+        """Ask for the answers that are still to come, and require each."""
+        if self._expected:
+            self._ask()
+
+    def _ask(self, *calls: Call) -> Answers:
+        """Ask for what is expected and then `calls`; return the answers to these alone."""
+        expected, self._expected = self._expected, []
+        self.failure = None
+        try:
+            values, failure = self._send([*(one.call for one in expected), *calls])
+        except WorkerError as error:
+            self.failure = error
+            raise
+        for one, value in zip(expected, values, strict=False):
+            one.require(value)
+        self.failure = failure
+        if failure is not None and len(values) < len(expected):
+            raise failure
+        return values[len(expected) :], failure
+
+
+def environment(suite: Suite, student: Student, case: str, seed: int) -> dict[str, Any]:
     """Return what the checks of `suite` may ask for by parameter name (see suite.PARAMETERS).
 
     The random inputs depend on the seed and on the check alone, not on the order of checks.
     """
-    reference = Reference(suite)
     return {
         "student": student,
-        "reference": reference,
-        "agree": _agree(student, reference),
-        "refuses": _refuses(student, reference),
+        "reference": Reference(suite),
+        "agree": student.agree,
+        "refuses": student.refuses,
         "rng": np.random.default_rng([seed, zlib.crc32(case.encode())]),
         "seed": seed,
         "fixture": suite.fixture,
     }
-
-
-def _agree(student: Framework, reference: Framework):
-    def agree(probe, *, rtol=1e-6, atol=1e-8, finite=True, **inputs):
-        want = reference.run(probe, finite=finite, **inputs)
-        got = student.run(probe, finite=finite, **inputs)
-        require_same(got, want, rtol=rtol, atol=atol)
-        return got
-
-    return agree
-
-
-def _refuses(student: Framework, reference: Framework):
-    agree = _agree(student, reference)
-
-    def refuses(probe, error, *words, bad, good):
-        agree(probe, **good)  # code that refuses everything earns nothing
-        try:
-            value = student.run(probe, finite=False, **bad)
-        except (StudentError, *_types(error)) as refusal:
-            _require_refusal(refusal, _types(error), words)
-        else:
-            names = " or ".join(kind.__name__ for kind in _types(error))
-            raise Disagreement(f"expected {names}, got the answer {brief(value)}")
-
-    return refuses
 
 
 def _require_refusal(refusal, kinds, words) -> None:

@@ -54,7 +54,19 @@ class HiddenTestFile(ExceptionTestFile):
     def _generate_error_message(self, excp: Exception, context: int = 0) -> str:
         if isinstance(excp, AutograderError):
             raise excp
-        return super()._generate_error_message(excp, context)
+        return f"{type(excp).__name__}: {excp}"  # answers come in batches: no line can be named
+
+
+@dataclass(frozen=True)
+class Settled:
+    """The body of a check, which ends only when every answer that it asked for has come."""
+
+    check: Any  # otter's decorator `test_case`, with the function inside
+
+    def call_func(self, names: dict[str, Any]) -> None:
+        """Run the check on the names that it asks for."""
+        self.check.call_func(names)
+        names["student"].settle()
 
 
 @dataclass(frozen=True)
@@ -141,7 +153,8 @@ def _case(case, path: Path) -> Case:
     if not separator:
         raise GraderError(f"{path.name}: name {case.name!r} must read '<task>: <behaviour>'")
     suite = "hidden" if case.hidden else "shown"
-    return Case(task, behaviour, suite, case.points, case.failure_message, case)
+    settled = replace(case, body=Settled(case.body))
+    return Case(task, behaviour, suite, case.points, case.failure_message, settled)
 
 
 def _load_probes(path: Path) -> dict[str, Callable[..., Any]]:
@@ -189,7 +202,7 @@ def _name_faults(suite: Suite, tree: ast.Module):
 
 
 def _function_faults(case: Case):
-    function = case.otter.body.test_func
+    function = case.otter.body.check.test_func
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         yield f"{case.name!r} is asynchronous and would always pass"
     if inspect.isgeneratorfunction(function):

@@ -7,15 +7,20 @@ whatever `tinytorch` that script imports, in the same process, as otter does it.
 from __future__ import annotations
 
 import json
+import marshal
 import os
 import subprocess
 import sys
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from types import FunctionType
 
+import numpy as np
+
+import tinytorch
 from assignments.catalog import Assignment, load_course
-from autograder.student import Reference, environment
+from autograder.student import Student, environment
 from autograder.suite import HIDDEN, load_suite
 
 SCRIPT = """\
@@ -31,7 +36,19 @@ def names(ids: list[str], seed: int) -> dict:
     if len(probes) != sum(len(suite.probes) for suite in suites):
         raise ValueError(f"two modules of {ids} have a probe of the same name")
     merged = replace(suites[0], probes=probes)
-    return environment(merged, Reference(merged), "", seed)
+    student = Student(merged, in_this_process, at_once=1)  # nobody settles at the end of a check
+    return environment(merged, student, "", seed)
+
+
+def in_this_process(calls):
+    """Answer probes as a worker does."""
+    values = []
+    for code, inputs in calls:
+        try:
+            values.append(FunctionType(marshal.loads(code), {"np": np, "tt": tinytorch})(**inputs))
+        except Exception as error:
+            return values, error
+    return values, None
 
 
 def prepare(folder: Path, assignments: list[Assignment], seed: int) -> list[str]:

@@ -30,6 +30,7 @@ from autograder.sandbox.failures import (
 from autograder.sandbox.handle import Code, Usage, Worker
 from autograder.sandbox.launcher import Branch, Sandbox
 from autograder.sandbox.limits import Limits
+from autograder.sandbox.wire import snapshot
 
 __all__ = [
     "Branch",
@@ -45,4 +46,5 @@ __all__ = [
     "WorkerMemory",
     "WorkerOutput",
     "WorkerTimeout",
+    "snapshot",
 ]

@@ -6,7 +6,7 @@ import builtins
 import secrets
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,7 +92,30 @@ class Worker:
 
     def run(self, probe: bytes, inputs: dict[str, Any]) -> Any:
         """Return what a probe answers: `probe` is the marshalled code of a function of `inputs`."""
-        return self._ask("run", code=np.frombuffer(probe, np.uint8), inputs=inputs)
+        values, failure = self.run_all([(probe, inputs)])
+        if failure is not None:
+            raise failure
+        return values[0]
+
+    def run_all(
+        self, calls: Sequence[tuple[bytes, dict[str, Any]]]
+    ) -> tuple[list[Any], StudentError | None]:
+        """Run several probes in turn; return the answers, and the error that ended them early."""
+        codes = list(dict.fromkeys(probe for probe, _ in calls))
+        answer = self._ask(
+            "run",
+            codes=[np.frombuffer(code, np.uint8) for code in codes],
+            calls=[[codes.index(probe), inputs] for probe, inputs in calls],
+        )
+        match answer:
+            case {"values": list(values), "error": None} if len(values) == len(calls):
+                return values, None
+            case {"values": list(values), "error": dict(problem)} if len(values) < len(calls):
+                failure = self._student_error(problem)
+                if not isinstance(failure, StudentError):
+                    raise failure
+                return values, failure
+        raise self._fail(Tampering("the answer lacks its parts"))
 
     def report(self) -> dict[str, Any]:
         """Return what the worker says of its layers, before any student code is in it."""

@@ -50,6 +50,17 @@ def encode(value: dict[str, Any]) -> list[memoryview]:
     return [memoryview(head), *(buffer(array) for array in arrays if array.nbytes)]
 
 
+def snapshot(value: Any) -> Any:
+    """Return a copy of a value that can travel, which later changes do not reach."""
+    if isinstance(value, np.ndarray):
+        return np.array(value, order="C")
+    if isinstance(value, (list, tuple)):
+        return [snapshot(item) for item in value]
+    if isinstance(value, dict):
+        return {key: snapshot(item) for key, item in value.items()}
+    return value
+
+
 def rest(frame: list[memoryview], sent: int) -> list[memoryview]:
     """Return what is left of the buffers of a frame after their first `sent` bytes."""
     left = []

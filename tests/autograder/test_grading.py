@@ -190,10 +190,10 @@ def test_a_module_has_a_budget_that_no_number_of_loops_exceeds(grade, monkeypatc
 def test_the_graders_own_fault_is_not_a_wrong_answer(grade, monkeypatch):
     """A dead fork server must not become zero points: the submission is ungradable."""
 
-    def broken(self, probe, inputs):
+    def broken(self, calls):
         raise GraderError("the fork server has ended")
 
-    monkeypatch.setattr("autograder.sandbox.handle.Worker.run", broken)
+    monkeypatch.setattr("autograder.sandbox.handle.Worker.run_all", broken)
     with pytest.raises(GraderError, match="fork server has ended"):
         grade({"activations": source("02")}, "02")
 

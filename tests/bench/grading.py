@@ -1,8 +1,9 @@
 """What grading costs, against `otter run` on the same hidden tests: one submission, then a class.
 
-The submission is the reference for every module there is. Both sides are whole commands, from the
-start of the process to the reports on disk. `otter run` has the student in its own process and
-checks nothing but this one submission; it also has no sandbox.
+The submission is the reference. Both sides grade the first two modules and are whole commands, from
+the start of the process to the reports on disk. `otter run` has the student in its own process and
+checks nothing but this one submission; it also has no sandbox. Then our own command alone, on the
+whole first tier.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
-from assignments.catalog import load_course
+from assignments.catalog import Assignment, load_course
 from autograder.sandbox import Limits, Sandbox
+from autograder.suite import load_suite
 from autograder.template import export
 from tests.bench.measure import Bar, Run, interleave, median_ratio, run, tree_peak
 from tests.otter_run import prepare
@@ -22,6 +25,8 @@ from tests.sample_class import Commit, make, students
 
 ROOT = Path(__file__).resolve().parents[2]
 ROUNDS, STUDENTS, JOBS, SEED = 7, 60, 2, 20261120
+MODULES = load_course().assignments[:2]
+FOUNDATIONS = [one for one in load_course().assignments if one.tier == "foundations"]
 AUTOGRADER = [sys.executable, "-m", "autograder"]
 
 
@@ -37,19 +42,25 @@ def bars() -> list[Bar]:
         ours = tree_peak(_grade(one, folder / "report"), ROOT, _key(folder))
         peaks = ours, _otter_peak(folder)
         class_s = _class(folder)
-    return [_single(pairs), _memory(*peaks), _throughput(pairs, class_s)]
+        tier = [_ours(one, folder, FOUNDATIONS).wall_s for _ in range(ROUNDS)]
+    return [_single(pairs), _memory(*peaks), _throughput(pairs, class_s), _tier(tier)]
 
 
-def _grade(submission: Path, out: Path) -> list[str]:
-    return [*AUTOGRADER, "grade", str(submission), "--out", str(out), "--seed", str(SEED)]
+def _grade(submission: Path, out: Path, modules: Sequence[Assignment] = MODULES) -> list[str]:
+    command = [*AUTOGRADER, "grade", str(submission), "--out", str(out), "--seed", str(SEED)]
+    return command + _chosen(modules)
+
+
+def _chosen(modules: Sequence[Assignment]) -> list[str]:
+    return [f"--module={one.id}" for one in modules]
 
 
 def _key(folder: Path) -> dict[str, str]:
     return {"AUTOGRADER_KEY_FILE": str(folder / "submitter.key")}  # not the staff's own
 
 
-def _ours(submission: Path, folder: Path) -> Run:
-    used = run(_grade(submission, folder / "report"), ROOT, _key(folder))
+def _ours(submission: Path, folder: Path, modules: Sequence[Assignment] = MODULES) -> Run:
+    used = run(_grade(submission, folder / "report", modules), ROOT, _key(folder))
     shutil.rmtree(folder / "report")
     return used
 
@@ -70,7 +81,7 @@ def _otter_peak(folder: Path) -> int:
 
 def _prepare(place: Path) -> list[str]:
     place.mkdir()
-    return prepare(place, list(load_course().assignments), SEED)
+    return prepare(place, list(MODULES), SEED)
 
 
 def _class(folder: Path) -> float:
@@ -79,7 +90,8 @@ def _class(folder: Path) -> float:
     work = {f"student-{n:02}": [*done, _own(done, n)] for n in range(STUDENTS)}
     make(folder / "template", folder / "class", work)
     command = [*AUTOGRADER, "class", str(folder / "class"), "--out", str(folder / "grades")]
-    return run([*command, "--jobs", str(JOBS)], ROOT, _key(folder)).wall_s
+    command += ["--jobs", str(JOBS), *_chosen(MODULES)]
+    return run(command, ROOT, _key(folder)).wall_s
 
 
 def _own(done: list[Commit], number: int) -> Commit:
@@ -121,3 +133,10 @@ def _throughput(pairs: list[tuple[Run, Run]], class_s: float) -> Bar:
     note = f"{STUDENTS} × the median otter run (not run so often) / class on {JOBS} cores"
     measured = STUDENTS * otter_s / class_s
     return Bar("a class", 20, measured, at_least=True, note=note, details=details)
+
+
+def _tier(seconds: list[float]) -> Bar:
+    checks = sum(len(load_suite(one).cases) for one in FOUNDATIONS)
+    note = f"{len(FOUNDATIONS)} modules, {checks} checks, wall time, median of {ROUNDS} rounds"
+    details = {"seconds": seconds, "modules": [one.id for one in FOUNDATIONS], "checks": checks}
+    return Bar("the foundations", 3, median(seconds), unit="s", note=note, details=details)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import marshal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from autograder.sandbox import Sandbox, Usage, Worker
@@ -34,6 +34,11 @@ class Student:
     def ask(self, worker: Worker, *inputs: Any, probe: Callable = call_answer) -> Any:
         """Run `probe` in `worker`."""
         return worker.run(marshal.dumps(probe.__code__), {"inputs": list(inputs)})
+
+    def ask_all(self, worker: Worker, inputs: Iterable[Any]) -> tuple[list[Any], Any]:
+        """Call `answer` with each of the inputs in one journey."""
+        probe = marshal.dumps(call_answer.__code__)
+        return worker.run_all([(probe, {"inputs": [one]}) for one in inputs])
 
     def worker(self, source: str | bytes) -> Worker:
         """Return a worker that has loaded the file; the worker is closed when that fails."""

@@ -119,7 +119,8 @@ import gc
 def answer():
     for one in gc.get_objects():
         if type(one) is dict and type(one.get("id")) is int:
-            send(frame({"dict": {"id": one["id"], "status": "value", "value": "forged"}}))
+            value = {"dict": {"values": ["forged"], "error": None}}
+            send(frame({"dict": {"id": one["id"], "status": "value", "value": value}}))
 """
 
 
@@ -130,7 +131,7 @@ def test_a_reply_before_a_death_is_only_an_answer(student):
 
 def test_a_second_reply_is_tampering(student):
     """Bytes behind a forged reply are found before anything more is asked."""
-    source = FORGE + ANSWER_ALONE.replace('"forged"}})', '"forged"}}) + b"and more"')
+    source = FORGE + ANSWER_ALONE.replace("value}}))", 'value}}) + b"and more")')
     with student.worker(source) as worker:
         assert student.ask(worker) == "forged"
         with pytest.raises(Tampering, match="nobody had asked"):

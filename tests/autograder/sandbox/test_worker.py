@@ -292,3 +292,21 @@ def test_a_bound_in_bytes_is_a_whole_number():
     """Half a byte is refused before it reaches the kernel."""
     with pytest.raises(ValueError, match="a whole number"):
         Limits(memory_bytes=2e9)
+
+
+def test_probes_that_travel_together_answer_each_for_itself(student):
+    """What one returned is not changed by the next, which works in the same memory."""
+    source = (
+        "import numpy as np\nheld = np.zeros(2)\ndef answer(x):\n    held[:] = x\n    return held\n"
+    )
+    with student.worker(source) as worker:
+        values, failure = student.ask_all(worker, range(3))
+    assert [value.tolist() for value in values] == [[0, 0], [1, 1], [2, 2]] and failure is None
+
+
+def test_an_error_ends_the_probes_that_travel_together(student):
+    """The answers before it stand, those behind it are not asked for."""
+    with student.worker("def answer(x):\n    return 1 // x\n") as worker:
+        values, failure = student.ask_all(worker, (1, 0, 1))
+        assert (values, failure.type_name) == ([1], "ZeroDivisionError")
+        assert student.ask(worker, 1) == 1

@@ -1,6 +1,6 @@
 # base: reference
 # loses: tanh
-# refused: error the process ended itself
+# refused: error SystemExit
 """Raises an exception whose text raises, and whose class lies about itself."""
 
 
