@@ -30,7 +30,21 @@ from tinytorch.tensor import (
 
 __all__ = ["backward", "check_grads", "enable_grad", "no_grad", "retain_grad", "vjp"]
 
-RULES = {}  # by operation
+
+class _Rules(dict):
+    """The table: a rule by its operation."""
+
+    def __missing__(self, op):
+        """Refuse an operation that no rule is for, and USED, which stands for none."""
+        if op is None:
+            cure = "compute the result again, or pass retain_graph=True the first time"
+            raise RuntimeError(f"backward: the graph was walked before, and is gone; {cure}")
+        name = getattr(op, "__name__", op)
+        cure = f"write one below @vjp({name}), or call detach() before this operation"
+        raise NotImplementedError(f"backward: {name} has no rule; {cure}")
+
+
+RULES = _Rules()
 LINEAR = set()  # operations whose rules look at shapes alone
 
 
@@ -116,67 +130,82 @@ def backward(tensor: Tensor, gradient=None, retain_graph: bool = False) -> None:
     >>> x.grad
     Tensor([2., 4.])
     """
-    sums, order = _Sums(), topological_order(tensor)
-    sums.add(tensor, _start(tensor, gradient))
-    _require_usable(order)
+    sums, order, now = _Sums(), topological_order(tensor), Recipe(None, (), {}).moment
+    sums.add(tensor, _start(tensor, gradient), None)
     while order:
         made = order.pop()
         recipe, g = made.recipe, sums.take(made)
-        arrays = [x.data if isinstance(x, Tensor) else x for x in recipe.inputs]
-        maps = RULES[recipe.op](made.data, *arrays, **recipe.kwargs)
-        for x, pull in zip(recipe.inputs, maps if type(maps) is tuple else (maps,), strict=True):
-            if isinstance(x, Tensor) and x.requires_grad:
-                sums.add(x, pull(g), g)
+        inputs = recipe.inputs
+        if recipe.moment != now:
+            _require_unchanged(made, recipe)
+        maps = _maps(RULES[recipe.op], made.data, inputs, recipe.kwargs)
+        number = 0
+        for x in inputs:  # zip would take longer than all that is added here
+            if isinstance(x, Tensor) and x._requires_grad:
+                sums.add(x, maps[number](g), g)
+            number += 1
         if not retain_graph:
             made.recipe = USED
     sums.deposit()
 
 
+def _maps(rule, y, inputs, kwargs):
+    """The tuple of maps of one operation, its rule called with arrays."""
+    if len(inputs) == 2 and not kwargs:  # most are so, and lists of arguments take twice as long
+        a, b = inputs
+        a, b = a.data if isinstance(a, Tensor) else a, b.data if isinstance(b, Tensor) else b
+        return rule(y, a, b)
+    maps = rule(y, *[x.data if isinstance(x, Tensor) else x for x in inputs], **kwargs)
+    return maps if type(maps) is tuple else (maps,)
+
+
 class _Sums:
     """The gradients that came so far, summed for each tensor."""
+
+    __slots__ = ("sums", "own", "ends")
 
     def __init__(self):
         self.sums = {}  # by the tensor's id
         self.own = set()  # ids of sums that nobody else holds
-        self.ends = []  # (tensor, sum or None if it still grows) of those that keep `.grad`
+        self.ends = []  # tensors that keep theirs: leaves, and what `retain_grad` names
 
-    def add(self, tensor, part, g=None):
+    def add(self, tensor, part, g):
         """Add a part that a map made of g: the first by reference, later ones in place."""
         array, key = tensor.data, id(tensor)
         if part.shape != array.shape:
             part = unbroadcast(part, array.shape)
         if part.dtype is not array.dtype:
             part = part.astype(array.dtype)
-        if key in self.own:
-            self.sums[key] += part
-        elif key in self.sums:
-            self.sums[key] = self.sums[key] + part
-            self.own.add(key)
-        else:
+        if key not in self.sums:
             self.sums[key] = part
-            if g is not None and part is not g and part.base is None:
-                self.own.add(key)
             if type(tensor.recipe) is not Recipe:
                 self.ends.append(tensor)
+                if part is not g and part.base is None:
+                    self.own.add(key)
+        elif key in self.own:
+            self.sums[key] += part
+        else:
+            self.sums[key] = self.sums[key] + part
+            self.own.add(key)
 
     def take(self, tensor):
-        """Return the sum of a tensor, which is whole now."""
-        key = id(tensor)
+        """Return the sum of a tensor, which is whole when its turn comes."""
         if type(tensor.recipe) is Recipe:
-            return self.sums.pop(key)
-        self.own.discard(key)
-        return self.sums[key]
+            return self.sums.pop(id(tensor))
+        self.own.discard(id(tensor))
+        return self.sums[id(tensor)]
 
     def deposit(self):
-        """Add the sums of leaves, and of what `retain_grad` names, to their `.grad`."""
+        """Add the sums that are kept to `.grad`."""
         for tensor in self.ends:
             total = self.sums[id(tensor)]
             if tensor.grad is not None:
                 tensor.grad.data += total
                 note_change(tensor.grad)
+            elif id(tensor) in self.own:
+                tensor.grad = from_numpy(np.asarray(total))
             else:
-                own = id(tensor) in self.own
-                tensor.grad = from_numpy(np.asarray(total) if own else np.array(total))
+                tensor.grad = from_numpy(np.array(total))
 
 
 def _start(tensor, gradient):
@@ -203,32 +232,11 @@ def _start(tensor, gradient):
 USED = Recipe(None, (), {})  # in the place of a recipe that was dropped
 
 
-def _require_usable(order):
-    """Refuse recipes that were dropped, that no rule is for, or whose numbers are gone.
-
-    RuntimeError for a graph that was walked before without retain_graph, and for a tensor that was
-    changed in place after an operation used or made it, unless the rule is `linear`;
-    NotImplementedError names an operation without rule.
-    """
-    now = Recipe(None, (), {}).moment
-    for made in order:
-        recipe = made.recipe
-        if recipe.op not in RULES:
-            raise _without_rule(recipe)
-        if recipe.moment != now and recipe.op not in LINEAR:
-            for x in (made, *recipe.inputs):
-                if isinstance(x, Tensor) and changed_since(x, recipe):
-                    raise _changed(x, recipe)
-
-
-def _without_rule(recipe):
-    """The error for an operation that no rule is for, USED's among them."""
-    if recipe.op is None:
-        cure = "compute the result again, or pass retain_graph=True the first time"
-        return RuntimeError(f"backward: the graph was walked before, and is gone; {cure}")
-    name = getattr(recipe.op, "__name__", recipe.op)
-    cure = f"write one below @vjp({name}), or call detach() before this operation"
-    return NotImplementedError(f"backward: {name} has no rule; {cure}")
+def _require_unchanged(made, recipe):
+    """Refuse what was changed in place after an operation used or made it, unless it is linear."""
+    for x in (made, *recipe.inputs):
+        if isinstance(x, Tensor) and recipe.op not in LINEAR and changed_since(x, recipe):
+            raise _changed(x, recipe)
 
 
 def _changed(tensor, recipe):

@@ -157,6 +157,26 @@ def test_the_switch_tells_how_it_was():
     assert tt.set_recording(True) is False
 
 
+def test_the_count_of_threads_that_record_nothing_is_exact():
+    """Switching off twice counts once, in any number of threads; where none is, none is asked."""
+
+    def switch():
+        for on in [False, False, True, True] * 500:
+            tt.set_recording(on)
+
+    before = tt._off  # a thread that ended while it was off is still counted
+    threads = [threading.Thread(target=switch) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert tt._off == before
+    assert (tt.set_recording(False), tt.set_recording(False)) == (True, False)
+    assert tt._off == before + 1
+    assert tt.set_recording(True) is False
+    assert tt._off == before
+
+
 def test_a_runner_computes_instead_and_the_recipe_stays(x):
     """The profiler and the backends see operation, arrays and options; the graph is the same."""
     calls = []
