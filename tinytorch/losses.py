@@ -50,7 +50,7 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
 def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     """Measure absolute errors: lᵢ = |inputᵢ - targetᵢ|, element by element, then reduced.
 
-    Shapes and errors: as `mse_loss`. Source: Boscovich, 1757; Laplace, 1799.
+    Shapes and errors: as `mse_loss`. Source: Boscovich, 1757.
 
     >>> l1_loss(Tensor([1.0, 2.0, 3.0]), Tensor([1.0, 4.0, 2.0]), reduction="sum").item()
     3.0
