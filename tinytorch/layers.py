@@ -385,9 +385,8 @@ class Module:
         arrays = {name: x.data if isinstance(x, Tensor) else x for name, x in arrays.items()}
         wrong = [_misfit(name, array, own[name].data) for name, array in arrays.items()]
         if strict:
-            wrong += [f"{n} is missing" for n in missing] + [
-                f"{n} is unexpected" for n in unexpected
-            ]
+            wrong += [f"{name} is missing" for name in missing]
+            wrong += [f"{name} is unexpected" for name in unexpected]
         if any(wrong):
             what = "; ".join(filter(None, wrong))
             raise ValueError(f"load_state_dict: {self._kind} stays as it was: {what}")
