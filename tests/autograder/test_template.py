@@ -53,12 +53,16 @@ def unlisted(folder: Path) -> list[str]:
 
 
 def bodies(source: str) -> dict[str, str]:
-    """Map each function to its body without docstring, as Python understands it."""
-    found = {}
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            documented = ast.get_docstring(node) is not None
-            found[node.name] = "".join(ast.dump(line) for line in node.body[documented:])
+    """Map each function, by its dotted name, to its body without docstring as Python sees it."""
+    found, waiting = {}, [("", ast.parse(source))]
+    while waiting:
+        name, parent = waiting.pop()
+        if isinstance(parent, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            documented = ast.get_docstring(parent) is not None
+            found[name] = "".join(ast.dump(line) for line in parent.body[documented:])
+        for node in ast.iter_child_nodes(parent):
+            named = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+            waiting.append((f"{name}.{node.name}".lstrip(".") if named else name, node))
     return found
 
 
@@ -66,8 +70,8 @@ def solutions() -> dict[str, str]:
     """Map the body of every function that students write to its name."""
     found = {}
     for assignment in load_course().assignments:
-        theirs = {name.rpartition(".")[2] for name in assignment.functions}
         text = starters.reference(assignment).read_text(encoding="utf-8")
+        theirs = assignment.functions
         found |= {body: name for name, body in bodies(text).items() if name in theirs}
     return found
 
