@@ -545,10 +545,12 @@ class Trainer:
         default_generator().bit_generator.state = state["generator"]
 
     def _parts(self) -> dict:
+        """Return the parts that have states of their own."""
         parts = {name: getattr(self, name) for name in ("model", "optimizer", "scheduler")}
         return {name: part for name, part in parts.items() if part is not None}
 
     def _own(self) -> dict:
+        """Return the trainer's own numbers."""
         return {name: getattr(self, name) for name in ("epoch", "step", "running", "history")}
 
     def _where(self) -> dict | None:

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from autograder.errors import IsolationError
-from tests.bench import grading, imports, loader, tensors, workers
+from tests.bench import grading, imports, loader, mnist, tensors, workers
 from tests.bench.measure import Bar
 
 OUT = Path("build/bench.json")
@@ -25,6 +25,7 @@ BENCHMARKS = {
     "workers": workers,
     "tensors": tensors,
     "loader": loader,
+    "mnist": mnist,
     "imports": imports,
 }
 console = Console(highlight=False)
