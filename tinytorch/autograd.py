@@ -18,6 +18,7 @@ import numpy as np
 
 from tinytorch import activations, layers, losses
 from tinytorch.tensor import (
+    Axis,
     Recipe,
     Tensor,
     cast,
@@ -111,7 +112,7 @@ def topological_order(tensor: Tensor) -> list[Tensor]:
             seen.add(id(entry))
             stack.append((entry,))
             for x in entry.recipe.inputs:
-                if isinstance(x, Tensor) and x.recipe is not None:
+                if isinstance(x, Tensor) and x.recipe is not None and x._requires_grad:
                     stack.append(x)
     return order
 
@@ -119,39 +120,41 @@ def topological_order(tensor: Tensor) -> list[Tensor]:
 def backward(tensor: Tensor, gradient=None, retain_graph: bool = False) -> None:
     """Add the gradient of `tensor` to `.grad` of every leaf that it was made from.
 
-    A leaf is a tensor that wants a gradient and that no operation made. `gradient`, in the shape of
-    the tensor, is what the walk begins with: 1 if the tensor is a single number. Results come
-    before what they were made from, so that a tensor's gradient is whole, summed over all its uses,
-    when it is passed on. Each recipe is dropped once it was used, and memory with it, unless
-    `retain_graph`. Errors: those of `_start` and `_require_usable`; `.grad` has not changed then.
+    A leaf is a tensor that wants a gradient and that no operation made. `_start` gives the gradient
+    to begin with. Then every tensor with a recipe, each before what it was made from, so that its
+    own gradient is whole, passes it on: through the maps of its operation's rule, and only to the
+    inputs that want one. A recipe that was used is replaced by USED, so that memory is freed while
+    walking, unless `retain_graph`. Errors: those of `_start`, of the table RULES, and where memory
+    was changed in place since a recipe's moment those of `_require_unchanged`. After an error no
+    `.grad` has changed.
 
     >>> x = Tensor([1.0, 2.0], requires_grad=True)
     >>> backward((x * x).sum())
     >>> x.grad
     Tensor([2., 4.])
     """
-    sums, order, now = _Sums(), topological_order(tensor), Recipe(None, (), {}).moment
-    sums.add(tensor, _start(tensor, gradient), None)
+    gradients, now = Gradients(), Recipe(None, (), {}).moment
+    gradients.add(tensor, _start(tensor, gradient))
+    order = topological_order(tensor)
     while order:
         made = order.pop()
-        recipe, g = made.recipe, sums.take(made)
-        inputs = recipe.inputs
+        recipe, g = made.recipe, gradients.take(made)
+        inputs, number = recipe.inputs, 0
         if recipe.moment != now:
             _require_unchanged(made, recipe)
         maps = _maps(RULES[recipe.op], made.data, inputs, recipe.kwargs)
-        number = 0
-        for x in inputs:  # zip would take longer than all that is added here
+        for x in inputs:  # a zip takes longer than all that is added here
             if isinstance(x, Tensor) and x._requires_grad:
-                sums.add(x, maps[number](g), g)
+                gradients.add(x, maps[number](g), g)
             number += 1
         if not retain_graph:
             made.recipe = USED
-    sums.deposit()
+    gradients.deposit()
 
 
 def _maps(rule, y, inputs, kwargs):
-    """The tuple of maps of one operation, its rule called with arrays."""
-    if len(inputs) == 2 and not kwargs:  # most are so, and lists of arguments take twice as long
+    """The tuple of maps of one operation: its rule, called with arrays."""
+    if len(inputs) == 2 and not kwargs:  # most are so, and argument lists take twice as long
         a, b = inputs
         a, b = a.data if isinstance(a, Tensor) else a, b.data if isinstance(b, Tensor) else b
         return rule(y, a, b)
@@ -159,18 +162,31 @@ def _maps(rule, y, inputs, kwargs):
     return maps if type(maps) is tuple else (maps,)
 
 
-class _Sums:
-    """The gradients that came so far, summed for each tensor."""
+class Gradients:
+    """The gradient of each tensor so far: the sum of what came from its uses."""
 
     __slots__ = ("sums", "own", "ends")
 
     def __init__(self):
-        self.sums = {}  # by the tensor's id
-        self.own = set()  # ids of sums that nobody else holds
-        self.ends = []  # tensors that keep theirs: leaves, and what `retain_grad` names
+        """Begin without any."""
+        self.sums = {}  # arrays, by the tensor's id
+        self.own = set()  # ids of those that nobody else holds
+        self.ends = []  # tensors that keep theirs: leaves, and those that `retain_grad` named
 
-    def add(self, tensor, part, g):
-        """Add a part that a map made of g: the first by reference, later ones in place."""
+    def add(self, tensor: Tensor, part: np.ndarray, g: np.ndarray | None = None) -> None:
+        """Add to the gradient of `tensor` a part, which one of its uses made of the gradient g.
+
+        First the part takes the tensor's shape, by `unbroadcast`, and its dtype. The first part is
+        kept as it is; with the second, a new array holds the sum, which later parts are added to in
+        place. Never in place into a part itself, unless it is this tensor's own: not g, and no view
+        (`part.base` is None). A tensor whose recipe is no plain Recipe joins `ends`.
+
+        >>> x, gradients = Tensor([1.0, 2.0], requires_grad=True), Gradients()
+        >>> gradients.add(x, np.array([[1.0, 1.0], [2.0, 3.0]]))
+        >>> gradients.add(x, np.array([10.0, 10.0]))
+        >>> gradients.take(x)
+        array([13., 14.], dtype=float32)
+        """
         array, key = tensor.data, id(tensor)
         if part.shape != array.shape:
             part = unbroadcast(part, array.shape)
@@ -180,7 +196,7 @@ class _Sums:
             self.sums[key] = part
             if type(tensor.recipe) is not Recipe:
                 self.ends.append(tensor)
-                if part is not g and part.base is None:
+                if g is not None and part is not g and part.base is None:
                     self.own.add(key)
         elif key in self.own:
             self.sums[key] += part
@@ -188,15 +204,15 @@ class _Sums:
             self.sums[key] = self.sums[key] + part
             self.own.add(key)
 
-    def take(self, tensor):
-        """Return the sum of a tensor, which is whole when its turn comes."""
+    def take(self, tensor: Tensor) -> np.ndarray:
+        """Return the gradient of a tensor, which is whole, and keep it only if it is in `ends`."""
         if type(tensor.recipe) is Recipe:
             return self.sums.pop(id(tensor))
         self.own.discard(id(tensor))
         return self.sums[id(tensor)]
 
-    def deposit(self):
-        """Add the sums that are kept to `.grad`."""
+    def deposit(self) -> None:
+        """Add the gradients of `ends` to their `.grad`, a tensor on memory of its own."""
         for tensor in self.ends:
             total = self.sums[id(tensor)]
             if tensor.grad is not None:
@@ -271,7 +287,7 @@ def retain_grad(tensor: Tensor) -> None:
         tensor.recipe.moment = old.moment
 
 
-class _Recording:
+class Recording:
     """Recipes on or off in this thread, for the body of a `with` or for a decorated function."""
 
     on: bool
@@ -317,7 +333,7 @@ class _Recording:
         return steps if inspect.isgeneratorfunction(function) else call
 
 
-class no_grad(_Recording):
+class no_grad(Recording):
     """Leave no recipes: `with no_grad():` or `@no_grad()`; what is computed wants no gradient.
 
     >>> x = Tensor([1.0], requires_grad=True)
@@ -330,7 +346,7 @@ class no_grad(_Recording):
     on = False
 
 
-class enable_grad(_Recording):
+class enable_grad(Recording):
     """Leave recipes again, within no_grad."""
 
     on = True
@@ -351,7 +367,8 @@ def check_grads(f: Callable, *inputs, eps: float = 1e-6, tolerance: float = 1e-6
     backward(result, weights)
     for number, x in enumerate(tensors):
         if x.requires_grad:
-            want = _differences(lambda: float((f(*tensors).data * weights).sum()), x.data, eps)
+            with no_grad():
+                want = differences(lambda: float((f(*tensors).data * weights).sum()), x.data, eps)
             got = np.zeros_like(want) if x.grad is None else x.grad.data
             wrong = ~(np.abs(got - want) <= tolerance * (1 + np.abs(want)))
             if wrong.any():
@@ -368,9 +385,17 @@ def _double(x):
     return from_numpy(array)
 
 
-@no_grad()
-def _differences(f, x, eps):
-    """The slope of f() along each number of the array x, which is changed and put back."""
+def differences(f: Callable[[], float], x: np.ndarray, eps: float = 1e-6) -> np.ndarray:
+    """Return the slope of f() along each number of x: (f at x + eps - f at x - eps) / (2 eps).
+
+    `f` reads the array `x`, whose numbers are moved in place, one after the other, and put back to
+    the bit. Shapes: x any -> the same. Both sides, since then the error is of the size eps², and
+    not eps; a much smaller eps would drown in rounding.
+
+    >>> x = np.array([1.0, 2.0])
+    >>> differences(lambda: float((x**2).sum()), x).round(6).tolist()
+    [2.0, 4.0]
+    """
     slopes = np.empty_like(x)
     for at in np.ndindex(x.shape):
         middle = x[at]
@@ -407,7 +432,12 @@ def negative_rule(y, x):
 
 @vjp(np.multiply)
 def multiply_rule(y, a, b):
-    """y = a · b: ∂y/∂a = b, ∂y/∂b = a."""
+    """y = a · b: ∂y/∂a = b, ∂y/∂b = a.
+
+    >>> to_a, to_b = multiply_rule(np.array(6.0), np.array(2.0), np.array(3.0))
+    >>> print(to_a(np.array(10.0)), to_b(np.array(10.0)))
+    30.0 20.0
+    """
     return lambda g: g * b, lambda g: g * a
 
 
@@ -480,8 +510,8 @@ def where_rule(y, condition, a, b):
 def matmul_rule(y, a, b):
     """Y = A B: Ḡ Bᵀ for A, Aᵀ Ḡ for B; a vector on the left is a row, on the right a column."""
     if b.ndim == 2:  # the rows of all batches are one long matrix
-        rows, inner = math.prod(a.shape[:-1]), a.shape[-1]
-        return lambda g: g @ b.T, lambda g: a.reshape(rows, inner).T @ g.reshape(rows, -1)
+        rows, (inner, outer) = math.prod(a.shape[:-1]), b.shape
+        return lambda g: g @ b.T, lambda g: a.reshape(rows, inner).T @ g.reshape(rows, outer)
     left = a if a.ndim > 1 else a[None]
     right = b if b.ndim > 1 else b[:, None]
     batch = np.broadcast_shapes(left.shape[:-2], right.shape[:-2])
@@ -492,15 +522,19 @@ def matmul_rule(y, a, b):
     )
 
 
-def spread(g: np.ndarray, x: np.ndarray, axis, keepdims: bool) -> np.ndarray:
-    """Repeat the gradient of a reduction along `axis` in the shape of its input x, as a view."""
+def spread(g: np.ndarray, x: np.ndarray, axis: Axis, keepdims: bool) -> np.ndarray:
+    """Repeat the result of a reduction of x along `axis`, or its gradient, in the shape of x.
+
+    >>> spread(np.array([1, 2]), np.zeros((2, 3)), axis=(1,), keepdims=False).tolist()
+    [[1, 1, 1], [2, 2, 2]]
+    """
     if axis is not None and not keepdims:
         g = np.expand_dims(g, axis)
     return np.broadcast_to(g, x.shape)
 
 
 def _count(x, axis):
-    """How many numbers go into one result of a reduction."""
+    """How many numbers of x go into one result of a reduction."""
     return x.size if axis is None else math.prod(x.shape[a] for a in axis)
 
 
