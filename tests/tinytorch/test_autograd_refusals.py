@@ -1,4 +1,4 @@
-"""What the walk refuses: no beginning, a second walk, missing rules, changed memory, wrong slopes."""
+"""What the walk refuses: no beginning, a second walk, no rule, changed memory, wrong slopes."""
 
 import copy
 
