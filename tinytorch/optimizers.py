@@ -19,7 +19,7 @@ __all__ = ["SGD", "Adam", "AdamW", "Optimizer", "RMSprop"]
 
 # The five blocks of an Adam update (values, gradient, two averages, one scratch) fit together into
 # a cache of 1 MiB, and the memory of a scratch block is that of the last one, still warm.
-BLOCK_BYTES = 2**17
+BLOCK_BYTES = 2**18
 
 
 class Optimizer:
@@ -340,15 +340,15 @@ class RMSprop(Optimizer):
         ([4.0], [0.5])
         """
         g, alpha = _direction(p, g, group), group["alpha"]
-        average = state["square_avg"]
-        _mix(average, g * g, 1 - alpha)
+        average, scratch = state["square_avg"], g * g
+        _mix(average, scratch, 1 - alpha, scratch)
         if group["centered"]:
             mean = state["grad_avg"]
-            _mix(mean, g.copy(), 1 - alpha)
-            spread = average - mean * mean
+            _mix(mean, g, 1 - alpha, scratch)
+            spread = np.subtract(average, mean * mean, out=scratch)
             root = np.sqrt(np.maximum(spread, 0, out=spread), out=spread)
         else:
-            root = np.sqrt(average)
+            root = np.sqrt(average, out=scratch)
         root += group["eps"]
         step = np.divide(g, root, out=root)
         if group["momentum"]:
@@ -404,8 +404,9 @@ class Adam(Optimizer):
         g = _direction(p, g, group)
         beta1, beta2 = group["betas"]
         mean, square = state["exp_avg"], state["exp_avg_sq"]
-        scratch = _mix(mean, g.copy(), 1 - beta1)
-        _mix(square, np.multiply(g, g, out=scratch), 1 - beta2)
+        scratch = np.empty_like(g)
+        _mix(mean, g, 1 - beta1, scratch)
+        _mix(square, np.multiply(g, g, out=scratch), 1 - beta2, scratch)
         if group["amsgrad"]:
             square = np.maximum(state["max_exp_avg_sq"], square, out=state["max_exp_avg_sq"])
         correction1 = 1 - beta1 ** state["step"]
@@ -463,12 +464,11 @@ def _direction(p: np.ndarray, g: np.ndarray, group: dict) -> np.ndarray:
     return group["weight_decay"] * p + g if group["weight_decay"] else g
 
 
-def _mix(average: np.ndarray, new: np.ndarray, share: float) -> np.ndarray:
-    """Move an average in place by a share of the way to `new`; return `new`, used as scratch."""
-    new -= average
-    new *= share
-    average += new
-    return new
+def _mix(average: np.ndarray, new: np.ndarray, share: float, scratch: np.ndarray) -> None:
+    """Move an average in place by a share of the way to `new`, which may be the scratch itself."""
+    np.subtract(new, average, out=scratch)
+    scratch *= share
+    average += scratch
 
 
 def _blocks(p: np.ndarray, g: np.ndarray, state: dict) -> Iterator[tuple]:
@@ -477,6 +477,9 @@ def _blocks(p: np.ndarray, g: np.ndarray, state: dict) -> Iterator[tuple]:
     Ten passes over a block that stays in the cache cost less than ten over the whole array, and no
     intermediate result is larger than a block. Arrays of unusual strides are cut between rows.
     """
+    if p.nbytes <= BLOCK_BYTES:
+        yield p, g, state
+        return
     names = [name for name in state if name != "step"]
     arrays = [p, g, *(state[name] for name in names)]
     if all(array.flags.c_contiguous for array in arrays):
