@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from autograder.errors import IsolationError
-from tests.bench import grading, imports, loader, mnist, tensors, workers
+from tests.bench import grading, imports, loader, mlp, mnist, tensors, workers
 from tests.bench.measure import Bar
 
 OUT = Path("build/bench.json")
@@ -26,6 +26,7 @@ BENCHMARKS = {
     "tensors": tensors,
     "loader": loader,
     "mnist": mnist,
+    "mlp": mlp,
     "imports": imports,
 }
 console = Console(highlight=False)
