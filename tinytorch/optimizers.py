@@ -116,13 +116,12 @@ class Optimizer:
         """
         for group in self.param_groups:
             for p in group["params"]:
-                if p.grad is None:
-                    continue
-                state = self._state_of(p, group)
-                state["step"] += 1
-                for values, gradient, buffers in _blocks(p.data, p.grad.data, state):
-                    self.update(values, gradient, buffers, group)
-                note_change(p)
+                if p.grad is not None:
+                    state = self._state_of(p, group)
+                    state["step"] += 1
+                    for values, gradient, buffers in _blocks(p.data, p.grad.data, state):
+                        self.update(values, gradient, buffers, group)
+                    note_change(p)
 
     def state_dict(self) -> dict:
         """Return what must be saved to go on later: {"state": {…}, "param_groups": […]}.
@@ -316,8 +315,7 @@ class RMSprop(Optimizer):
 
     def buffers(self, group: dict) -> tuple[str, ...]:
         """The average of the squares; one more array each for momentum and for centering."""
-        names = ("square_avg",)
-        names += ("momentum_buffer",) if group["momentum"] else ()
+        names = ("square_avg", "momentum_buffer") if group["momentum"] else ("square_avg",)
         return (*names, "grad_avg") if group["centered"] else names
 
     def update(self, p: np.ndarray, g: np.ndarray, state: dict, group: dict) -> None:
@@ -477,15 +475,14 @@ def _blocks(p: np.ndarray, g: np.ndarray, state: dict) -> Iterator[tuple]:
     Ten passes over a block that stays in the cache cost less than ten over the whole array, and no
     intermediate result is larger than a block. Arrays of unusual strides are cut between rows.
     """
-    if p.nbytes <= BLOCK_BYTES:
+    if p.ndim and p.nbytes <= BLOCK_BYTES:  # NumPy's results are no arrays where no axis is
         yield p, g, state
         return
     names = [name for name in state if name != "step"]
-    arrays = [p, g, *(state[name] for name in names)]
+    arrays = [p, g, *map(state.get, names)]
     if all(array.flags.c_contiguous for array in arrays):
         arrays = [array.reshape(-1) for array in arrays]
-    row_bytes = math.prod(arrays[0].shape[1:]) * p.itemsize
-    rows = max(1, BLOCK_BYTES // max(row_bytes, 1))
+    rows = max(1, BLOCK_BYTES // max(arrays[0][:1].nbytes, 1))
     for start in range(0, len(arrays[0]), rows):
         values, gradient, *buffers = [array[start : start + rows] for array in arrays]
         yield values, gradient, {**state, **dict(zip(names, buffers, strict=True))}

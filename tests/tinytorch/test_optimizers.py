@@ -122,7 +122,7 @@ def test_numbers_and_nothing_are_parameters_too(kind, shape):
 @every_kind
 def test_a_step_needs_no_memory_of_the_parameters_size(kind):
     """After the first step, whatever a step allocates is a few blocks."""
-    (p,) = tensors(2_000_000)
+    (p,) = tensors(4_000_000)
     optimizer = kind([p], **RICH[kind])
     optimizer.step()
     tracemalloc.start()
