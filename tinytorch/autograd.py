@@ -744,8 +744,7 @@ def cross_entropy_rule(y, x, target, weight, ignore_index, reduction, label_smoo
             slope -= others.reshape(-1, *[1] * (x.ndim - 2))
         scale = np.zeros(target.shape, x.dtype)
         scale[counts] = _shares(g, own, weight, reduction)
-        slope *= scale[:, None]
-        return slope
+        return slope * scale[:, None]
 
     return pull, None
 
