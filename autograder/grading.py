@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from assignments.catalog import Assignment, Course
@@ -35,19 +37,23 @@ def grade(
     course: Course,
     seed: int,
     sandbox: Sandbox,
+    lanes: int = 1,
     tasks: Collection[str] | None = None,
     integrated: bool = True,
 ) -> Grade:
     """Grade `assignments` of one submission; a pure function of (submission, suite, seed).
 
+    So many modules are graded at a time as there are `lanes`, which says nothing of the outcome.
     `tasks` leaves the checks of all other tasks out, and `integrated=False` the pass on the
     student's own lower modules: that is for proofs, and no grade for a student. Raises
     IsolationError or GraderError where the grader itself cannot do its work.
     """
     started, cpu_started = time.perf_counter(), time.process_time()
-    workspace = Workspace(submission, course, sandbox)
+    workspaces = [Workspace(submission, course, sandbox.lane(n)) for n in range(lanes)]
     suites = [load_suite(assignment).only(tasks) for assignment in assignments]
-    graded = [_grade_module(workspace, suite, seed, integrated) for suite in suites]
+    graded = _map(
+        lambda *one: _grade_module(*one, seed, integrated), workspaces, suites, sandbox.close
+    )
     results = GradingResults([file for _, file in graded])
     return Grade(
         modules=tuple(outcome for outcome, _ in graded),
@@ -56,10 +62,38 @@ def grade(
         suite_digest=suite_digest(tuple(assignments)),
         gradescope=results.to_gradescope_dict(AutograderConfig({})),
         wall_s=time.perf_counter() - started,
-        cpu_s=time.process_time() - cpu_started + workspace.cpu_s,
-        peak_rss_bytes=workspace.peak_rss_bytes,
+        cpu_s=time.process_time() - cpu_started + sum(one.cpu_s for one in workspaces),
+        peak_rss_bytes=max(one.peak_rss_bytes for one in workspaces),
         limits=asdict(sandbox.limits),
     )
+
+
+def _map(
+    work: Callable, tools: Sequence[Workspace], items: Sequence[Suite], stop: Callable
+) -> list:
+    """Return `work(tool, item)` of every item, in order; each tool is a thread's own.
+
+    Where one fails, or an interrupt comes, `stop` ends what the other threads wait for.
+    """
+    if len(tools) == 1:
+        return [work(tools[0], item) for item in items]
+    free = SimpleQueue()
+    for tool in tools:
+        free.put(tool)
+
+    def with_a_tool(item):
+        tool = free.get()
+        try:
+            return work(tool, item)
+        finally:
+            free.put(tool)
+
+    with ThreadPoolExecutor(len(tools)) as threads:
+        try:
+            return list(threads.map(with_a_tool, items))
+        except BaseException:
+            stop()
+            raise
 
 
 def _grade_module(

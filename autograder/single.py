@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -12,6 +13,8 @@ from autograder import report as reports
 from autograder.grading import grade
 from autograder.intake import receive
 from autograder.sandbox import Sandbox
+
+MOST_LANES = 4  # each takes memory; and beyond it the trusted side has no time for more
 
 
 def chosen(course: Course, modules: Sequence[str]) -> tuple[Assignment, ...]:
@@ -37,7 +40,8 @@ def grade_one(
     with sandbox or Sandbox() as box, receive(source) as submission:
         course = load_course()
         assignments = chosen(course, modules)
-        outcome = grade(submission, assignments, course=course, seed=seed, sandbox=box)
+        lanes = min(len(assignments), os.cpu_count() or 1, MOST_LANES)
+        outcome = grade(submission, assignments, course=course, seed=seed, sandbox=box, lanes=lanes)
         now = datetime.now(timezone.utc)
         report = reports.build(
             outcome, submission, submitter_key=reports.load_key(), course=course, now=now

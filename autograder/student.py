@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import threading
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from autograder.compare import Disagreement, brief, plain, require_finite, requi
 from autograder.sandbox import StudentError, WorkerError, snapshot
 from autograder.suite import Suite
 
+_one_at_a_time = threading.Lock()  # the reference has one random generator, whatever the threads
 AT_ONCE = 16  # probes that travel together; each journey costs about as much as a probe
 
 Call = tuple[bytes, dict[str, Any]]  # the code of a probe, and its inputs
@@ -29,7 +31,8 @@ class Reference:
 
     def run(self, probe: str, *, finite: bool = True, **inputs: Any) -> Any:
         """Run `probe` on a copy of `inputs`, so that no probe can change what another sees."""
-        value = plain(self._suite.probe(probe)(**snapshot(inputs)))
+        with _one_at_a_time:
+            value = plain(self._suite.probe(probe)(**snapshot(inputs)))
         if finite:
             require_finite(value)
         return value

@@ -1,4 +1,4 @@
-"""One submission's files, each compiled once in a worker, ready to be loaded into many."""
+"""One submission's files, each compiled in a worker, ready to be loaded into many."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from assignments.catalog import Assignment, Course
-from autograder.sandbox import Branch, Code, Sandbox, Worker, WorkerError
+from autograder.sandbox import Branch, Code, Lane, Worker, WorkerError
 from autograder.suite import reference_path
 
 if TYPE_CHECKING:
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 class Workspace:
-    """A submission in a sandbox: its sources, their code, and what its workers used."""
+    """A submission in a lane of a sandbox: its sources, their code, and what its workers used."""
 
-    def __init__(self, submission: Submission, course: Course, sandbox: Sandbox):
-        """Hold `submission` for grading in `sandbox`."""
-        self._submission, self._course, self._sandbox = submission, course, sandbox
+    def __init__(self, submission: Submission, course: Course, lane: Lane):
+        """Hold `submission` for grading by one thread, in `lane`."""
+        self._submission, self._course, self._lane = submission, course, lane
         self._code: dict[str, Code | WorkerError] = {}
         self._branches: dict[int, Branch] = {}
         self.cpu_s, self.peak_rss_bytes = 0.0, 0
@@ -66,7 +66,7 @@ class Workspace:
     def _branch(self, lower: Sequence[Assignment]) -> Branch:
         """Return the fork server that holds the reference of these assignments, the first ones."""
         if len(lower) not in self._branches:
-            self._branches[len(lower)] = self._sandbox.branch(
+            self._branches[len(lower)] = self._lane.branch(
                 {
                     f"tinytorch.{assignment.module}": reference_path(assignment).read_text("utf-8")
                     for assignment in lower

@@ -28,13 +28,14 @@ from autograder.sandbox.failures import (
     WorkerTimeout,
 )
 from autograder.sandbox.handle import Code, Usage, Worker
-from autograder.sandbox.launcher import Branch, Sandbox
+from autograder.sandbox.launcher import Branch, Lane, Sandbox
 from autograder.sandbox.limits import Limits
 from autograder.sandbox.wire import snapshot
 
 __all__ = [
     "Branch",
     "Code",
+    "Lane",
     "Limits",
     "Sandbox",
     "StudentError",

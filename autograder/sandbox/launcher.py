@@ -63,7 +63,7 @@ class Sandbox:
         self._absent = {layer: "left out on purpose" for layer in without}
         self._found: Isolation | None = None
         self._process: subprocess.Popen | None = None
-        self._branches: dict[str, Branch] = {}
+        self._lanes: list[Lane] = []
 
     def start(self) -> Sandbox:
         """Start the first fork server without waiting for it; close() or `with` must follow."""
@@ -118,18 +118,21 @@ class Sandbox:
 
     def branch(self, modules: dict[str, str]) -> Branch:
         """Return the fork server that has imported the reference's `modules`, {name: source}."""
+        return self.lane(0).branch(modules)
+
+    def lane(self, number: int) -> Lane:
+        """Return fork servers for one thread, which needs not wait for the workers of another."""
         if self._process is None:
             raise GraderError("the sandbox is not open: use it in a `with` block")
-        key = json.dumps(list(modules.items()))
-        if key not in self._branches:
-            self._branches[key] = self._root.fork(modules)
-        return self._branches[key]
+        while len(self._lanes) <= number:
+            self._lanes.append(Lane(self._lanes[0].branch({}).fork({})))
+        return self._lanes[number]
 
     def close(self) -> None:
         """End every process of this sandbox; harmless when repeated."""
-        for branch in self._branches.values():
-            branch.close()
-        self._branches = {}
+        for lane in self._lanes:
+            lane.close()
+        self._lanes = []
         if self._process is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(START_S)
@@ -153,9 +156,9 @@ class Sandbox:
                 env=ENVIRONMENT,
             )
         _conceal()
-        self._root = Branch(ours, self.limits, self._accept)
-        self._branches["[]"] = self._root
-        self._root.say(json.dumps(self._config()))
+        root = Branch(ours, self.limits, self._accept)
+        self._lanes = [Lane(root)]
+        root.say(json.dumps(self._config()))
 
     def _config(self) -> dict[str, Any]:
         from autograder.sandbox import layers  # which only Linux can import
@@ -185,6 +188,27 @@ class Sandbox:
         first = self._found = self._found or found
         if not found.missing.keys() <= first.missing.keys():
             raise IsolationError(f"a worker is isolated less than the first: {found.explain()}")
+
+
+class Lane:
+    """The fork servers of one thread: a first one, and branches of it that are kept."""
+
+    def __init__(self, root: Branch):
+        """Fork branches from `root`, which holds nothing of the reference."""
+        self._root = root
+        self._branches = {"[]": root}
+
+    def branch(self, modules: dict[str, str]) -> Branch:
+        """Return the fork server that has imported the reference's `modules`, {name: source}."""
+        key = json.dumps(list(modules.items()))
+        if key not in self._branches:
+            self._branches[key] = self._root.fork(modules)
+        return self._branches[key]
+
+    def close(self) -> None:
+        """Hang up on all of them."""
+        for branch in self._branches.values():
+            branch.close()
 
 
 class Branch:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import threading
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from assignments.catalog import load_course
 from autograder import grading
 from autograder.errors import GraderError
 from autograder.intake import Submission
-from autograder.sandbox import Limits, Sandbox
+from autograder.sandbox import Limits, Sandbox, Worker
 from autograder.suite import load_suite, reference_path
 from autograder.workspace import Workspace
 
@@ -231,3 +232,49 @@ def test_every_check_has_a_worker_of_its_own(grade, monkeypatch):
     monkeypatch.setattr(Workspace, "worker", spy)
     module = one(grade({"activations": source("02")}, "02"))
     assert len(set(map(id, opened))) == 1 + len(module.checks)  # one learns whether it imports
+
+
+def handed_in(tmp_path, **files):
+    """Return a submission of the reference's first two modules, some of them replaced."""
+    (tmp_path / "tinytorch").mkdir()
+    for name, text in {"tensor": source("01"), "activations": source("02"), **files}.items():
+        (tmp_path / "tinytorch" / f"{name}.py").write_text(text, encoding="utf-8")
+    return Submission("student", tmp_path, "0" * 64, datetime.now(timezone.utc))
+
+
+def test_lanes_change_nothing_but_the_time(tmp_path, sandbox):
+    """Two modules at once give what they give in turn: the same checks, in the same order."""
+    submission = handed_in(tmp_path, activations=source("02").replace("np.tanh", "np.sin"))
+    grades = [
+        grading.grade(
+            submission, COURSE.assignments[:2], course=COURSE, seed=7, sandbox=sandbox, lanes=lanes
+        )
+        for lanes in (1, 2)
+    ]
+    alone, beside = (
+        [dataclasses.replace(check, duration_s=0) for one in grade.modules for check in one.checks]
+        for grade in grades
+    )
+    assert alone == beside and grades[0].gradescope == grades[1].gradescope
+
+
+def test_a_fault_in_one_lane_ends_the_others(tmp_path, monkeypatch):
+    """Whoever waits for a lane in vain would hold the whole grading up."""
+    run_all = Worker.run_all
+
+    def broken_in_01(self, calls):
+        if threading.current_thread() is not threading.main_thread() and "matmul" in str(calls):
+            raise GraderError("the fork server has ended")
+        return run_all(self, calls)
+
+    monkeypatch.setattr(Worker, "run_all", broken_in_01)
+    endless = source("02") + "\n\nwhile True:\n    pass\n"
+    with Sandbox(Limits(wall_s=30)) as box, pytest.raises(GraderError, match="server"):
+        grading.grade(
+            handed_in(tmp_path, activations=endless),
+            COURSE.assignments[:2],
+            course=COURSE,
+            seed=7,
+            sandbox=box,
+            lanes=2,
+        )
