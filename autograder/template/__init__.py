@@ -32,6 +32,7 @@ COURSE_FILES = (
     "assignments/repository.py",
     "assignments/submit.py",
     "milestones/README.md",
+    "milestones/download.py",
     "tinytorch/__init__.py",
 )
 STUDENT_FILES = {  # in `files/`, where a leading dot would make them act on this repository
