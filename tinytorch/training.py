@@ -308,9 +308,9 @@ def save(file, /, **state) -> None:
             save(stream, **state)
             os.fsync(stream.fileno())  # or a power cut could leave the new name without its bytes
         os.replace(part, file)
-    except BaseException:
-        os.remove(part)
-        raise
+    finally:
+        if os.path.exists(part):
+            os.remove(part)
 
 
 def load(file) -> dict:
@@ -382,10 +382,15 @@ class Trainer:
         saves nothing. Called again, fit goes on, also in the middle of an epoch.
         """
         self.loader, self.epochs, self.stop = loader, epochs, False
+        skip = self.running["batches"]  # of a loader that cannot say where it stands
+        if self._place is not None:
+            loader.load_state_dict(self._place)
+            self._place, skip = None, 0
         with _held_interrupt(self):
             try:
                 while self.epoch < epochs and not self.stop:
-                    self._train_epoch(validation)
+                    self._train_epoch(skip, validation)
+                    skip = 0
                     if checkpoint:
                         save(checkpoint, **self.state_dict())
             finally:
@@ -396,11 +401,11 @@ class Trainer:
             raise KeyboardInterrupt(f"stopped after step {self.step}, {where}")
         return self.history
 
-    def _train_epoch(self, validation) -> None:
+    def _train_epoch(self, skip: int, validation) -> None:
         """Take the steps that are left of an epoch, and write the history."""
         self.model.train()
         self._call("on_epoch_start")
-        batches = () if self.running["ended"] else self._batches()
+        batches = iter(()) if self.running["ended"] else islice(self.loader, skip, None)
         while group := list(islice(batches, self.accumulate)):
             self.running["ended"] = len(group) < self.accumulate  # the loader has begun anew
             self._count(self.train_step(group), group)
@@ -410,14 +415,6 @@ class Trainer:
         _require(self.running["samples"] > 0, "fit: expected batches, the loader gave none")
         self._end_epoch(self.evaluate(validation) if validation is not None else {})
         self._call("on_epoch_end")
-
-    def _batches(self):
-        """Go on in the loader's own way, if it has one; else pass over the batches that were."""
-        place, self._place = self._place, None
-        if place is None:
-            return islice(self.loader, self.running["batches"], None)
-        self.loader.load_state_dict(place)
-        return iter(self.loader)
 
     def _count(self, loss: float, group: list[tuple]) -> None:
         samples = sum(len(target) for *_, target in group)
@@ -615,7 +612,7 @@ class _Progress:
         self.show = self.bar.console.print if self.bar else print
 
     def on_epoch_start(self, trainer):
-        self.start, self.seen = time.perf_counter(), trainer.running["samples"]
+        self.start, self.seen, self.rate = time.perf_counter(), trainer.running["samples"], 0
         if self.bar:
             name = f"epoch {trainer.epoch + 1}/{trainer.epochs}"
             total = len(trainer.loader) if hasattr(trainer.loader, "__len__") else None

@@ -171,6 +171,9 @@ def test_a_file_that_is_not_there_is_said_to_be_missing(tmp_path):
         load(tmp_path / "run.npz")
     with pytest.raises(FileNotFoundError):
         save(tmp_path / "no" / "run.npz", n=1)
+    with pytest.raises(OSError):
+        save(tmp_path, n=1)
+    assert list(tmp_path.parent.glob("*.part")) == []
 
 
 def archive(compress=False, **members):

@@ -237,6 +237,17 @@ def test_a_line_is_printed_for_each_epoch(capsys):
     assert all(name in line for line in lines for name in names)
 
 
+def test_a_line_is_printed_for_an_epoch_of_which_nothing_was_left(capsys):
+    """Saved after its last step, it has no throughput to tell."""
+    states = []
+    keeps = At(7, lambda trainer: states.append(trainer.state_dict()))
+    small(callbacks=[keeps]).fit(own_generator(), 1)
+    trainer = small(progress=True)
+    trainer.load_state_dict(states[0])
+    trainer.fit(own_generator(), 1)
+    assert capsys.readouterr().out.endswith("  0 samples/s\n")
+
+
 def test_without_rich_a_line_is_printed_all_the_same(capsys, monkeypatch):
     """NumPy is all that must be installed."""
     monkeypatch.setitem(sys.modules, "rich.progress", None)

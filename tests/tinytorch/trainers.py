@@ -53,3 +53,8 @@ def own_generator():
 
 
 HELD_OUT = batches(X[:20], Y[:20], 9)
+
+
+def shuffled():
+    """Batches to validate on that draw from the default generator, as a state must survive."""
+    return DataLoader(TensorDataset(Tensor(X[:20]), Tensor(Y[:20])), 9, shuffle=True)
