@@ -11,6 +11,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import cache
 from typing import Any
 
 from assignments.catalog import load_course
@@ -74,7 +75,7 @@ def revision_of(submission: Submission) -> str:
 
 def refusal(job: Job, reason: str, status: str) -> Result:
     """Return the result of a submission that could not be graded."""
-    course = load_course()
+    course = _course()
     assignments = chosen(course, job.modules)
     report = reports.refused(
         reason,
@@ -93,7 +94,7 @@ def refusal(job: Job, reason: str, status: str) -> Result:
 
 
 def _graded(job: Job, submission: Submission, sandbox: Sandbox) -> Result:
-    course = load_course()
+    course = _course()
     assignments = chosen(course, job.modules)
     outcome = grade(submission, assignments, course=course, seed=job.seed, sandbox=sandbox)
     report = reports.build(
@@ -108,6 +109,7 @@ def _graded(job: Job, submission: Submission, sandbox: Sandbox) -> Result:
     return Result(job.name, report, reports.render(report, outcome))
 
 
+_course = cache(load_course)  # once for a process, which grades many
 _warm = threading.local()
 
 
