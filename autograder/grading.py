@@ -49,7 +49,7 @@ def grade(
     IsolationError or GraderError where the grader itself cannot do its work.
     """
     started, cpu_started = time.perf_counter(), time.process_time()
-    workspaces = [Workspace(submission, course, sandbox.lane(n)) for n in range(lanes)]
+    workspaces = [Workspace(submission, course, sandbox.lane(n), assignments) for n in range(lanes)]
     suites = [load_suite(assignment).only(tasks) for assignment in assignments]
     graded = _map(
         lambda *one: _grade_module(*one, seed, integrated), workspaces, suites, sandbox.close
@@ -102,8 +102,9 @@ def _grade_module(
     assignment = suite.assignment
     file = suite.fresh_file()
     ends = time.monotonic() + MODULE_BUDGET_S
-    note, obstacle = _obstacle(workspace, assignment)
-    checks = _run_checks(workspace, suite, file, seed, lambda: obstacle or _overdue(ends))
+    first = Session(workspace, assignment, integrated=False)
+    note, obstacle = _obstacle(workspace, assignment, first)
+    checks = _run_checks(workspace, suite, file, seed, lambda: obstacle or _overdue(ends), first)
     count = _count_integrated(workspace, suite, seed, checks, ends) if integrated else 0
     outcome = ModuleOutcome(
         id=assignment.id,
@@ -119,12 +120,17 @@ def _grade_module(
     return replace(outcome, status=_module_status(outcome, obstacle)), file
 
 
-def _obstacle(workspace: Workspace, assignment: Assignment) -> tuple[str | None, Exception | None]:
-    """Say why no check of `assignment` can run: the file is missing, or cannot be imported."""
+def _obstacle(
+    workspace: Workspace, assignment: Assignment, first: Session
+) -> tuple[str | None, Exception | None]:
+    """Say why no check of `assignment` can run: the file is missing, or cannot be imported.
+
+    It is imported in the worker of the `first` check.
+    """
     if workspace.source(assignment) is None:
         note = f"{assignment.source} is missing: run `tito start {assignment.id[:2]}` and commit it"
         return note, Disagreement(note)
-    failure = _import_failure(workspace, assignment)
+    failure = _import_failure(workspace, assignment, first)
     if failure is None:
         return None, None
     return f"{assignment.source} cannot be imported: {failure}{_advice(failure)}", failure
@@ -140,15 +146,19 @@ def _advice(failure: WorkerError) -> str:
     return f"{said} (NumPy and the common standard modules are there, nothing else)"
 
 
-def _import_failure(workspace: Workspace, assignment: Assignment) -> WorkerError | None:
+def _import_failure(
+    workspace: Workspace, assignment: Assignment, first: Session
+) -> WorkerError | None:
     """Return why the student's file cannot be imported, None where it can.
 
     What it says is told only as a worker says it that holds nothing of the reference.
     """
-    failure = Session(workspace, assignment, integrated=False).preflight()
+    failure = first.preflight()
     if not isinstance(failure, StudentError) or not workspace.lower(assignment):
         return failure
-    own = Session(workspace, assignment, integrated=True).preflight()
+    alone = Session(workspace, assignment, integrated=True)
+    own = alone.preflight()
+    alone.close()
     if isinstance(own, StudentError) and own.args[:3] == failure.args[:3]:
         return own
     return StudentError(failure.type_name, failure.line, failure.path, "")
@@ -169,14 +179,18 @@ def _run_checks(
     file: HiddenTestFile,
     seed: int,
     obstacle: Callable[[], Exception | None],
+    first: Session,
 ) -> tuple[Check, ...]:
     """Run every check with a worker of its own, shown ones first; results are in file order.
 
-    While there is an obstacle, it is what every probe meets.
+    While there is an obstacle, it is what every probe meets; else the first check has the session
+    `first`, in which the file has been imported.
     """
     results, checks = {}, {}
     for case in sorted(suite.cases, key=lambda case: case.suite != "shown"):
         session = Session(workspace, suite.assignment, integrated=False, obstacle=obstacle)
+        if not checks and obstacle() is None:
+            session = first
         started = time.perf_counter()
         result, failure = _run(file, suite, case, session, seed)
         session.close()
@@ -189,6 +203,7 @@ def _run_checks(
             result = replace(result, message=told.message)  # Gradescope shows it too
         results[case.name] = result
         checks[case.name] = _check(suite, case, result, failure, told, seconds)
+    first.close()
     file.test_cases = [case.otter for case in suite.cases]
     file.test_case_results = [results[case.name] for case in suite.cases]
     return tuple(checks[case.name] for case in suite.cases)

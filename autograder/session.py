@@ -43,13 +43,11 @@ class Session:
             raise
 
     def preflight(self) -> WorkerError | None:
-        """Load the student's files once; return why they cannot be imported, None if they can."""
+        """Load the student's files, for the first probe; return why they cannot be imported."""
         try:
             self._ready()
         except WorkerError as failure:
             return failure
-        finally:
-            self.close()
         return None
 
     def close(self) -> None:

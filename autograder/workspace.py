@@ -16,9 +16,19 @@ if TYPE_CHECKING:
 class Workspace:
     """A submission in a lane of a sandbox: its sources, their code, and what its workers used."""
 
-    def __init__(self, submission: Submission, course: Course, lane: Lane):
-        """Hold `submission` for grading by one thread, in `lane`."""
+    def __init__(
+        self,
+        submission: Submission,
+        course: Course,
+        lane: Lane,
+        graded: Sequence[Assignment] = (),
+    ):
+        """Hold `submission` for grading by one thread, in `lane`.
+
+        The files of the `graded` assignments are compiled together.
+        """
         self._submission, self._course, self._lane = submission, course, lane
+        self._graded = graded
         self._code: dict[str, Code | WorkerError] = {}
         self._branches: dict[int, Branch] = {}
         self.cpu_s, self.peak_rss_bytes = 0.0, 0
@@ -42,20 +52,26 @@ class Workspace:
     def code(self, assignment: Assignment) -> Code:
         """Compile the student's file for `assignment` in a worker, once; raises WorkerError."""
         if assignment.id not in self._code:
-            self._code[assignment.id] = self._compile(assignment)
+            self._compile([assignment, *self._graded])
         code = self._code[assignment.id]
         if isinstance(code, WorkerError):
             raise code
         return code
 
-    def _compile(self, assignment: Assignment) -> Code | WorkerError:
+    def _compile(self, assignments: Sequence[Assignment]) -> None:
+        """Compile the files that are not yet, in one worker, until one of them is the end of it."""
         with self._branch([]).worker() as worker:
-            try:
-                return worker.compile(assignment.source, self.source(assignment))
-            except WorkerError as failure:
-                return failure
-            finally:
-                self.account(worker)
+            for one in assignments:
+                source = self.source(one)
+                if source is None or one.id in self._code:
+                    continue
+                try:
+                    self._code[one.id] = worker.compile(one.source, source)
+                except WorkerError as failure:
+                    self._code[one.id] = failure
+                    if failure.kind != "error":
+                        break
+            self.account(worker)
 
     def account(self, worker: Worker) -> None:
         """Add what a finished worker used, by the kernel's figures."""
