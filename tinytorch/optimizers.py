@@ -151,10 +151,12 @@ class Optimizer:
     def load_state_dict(self, state_dict: dict) -> None:
         """Take over settings and state from `state_dict()`, possibly of another optimizer.
 
-        Groups and their parameters are matched in order. Arrays, or Tensors, are copied in the
-        parameter's dtype; a parameter that has no state gets none. Errors: ValueError from
-        `_fitting_groups` and `_fitting_state` unless groups, names and shapes fit those here. Then
-        nothing is changed.
+        Groups and their parameters are matched in order: the numbers in the saved "params" say
+        whose state is whose, and are ints, or their text, as keys of "state". `_fitting_groups` and
+        `_fitting_state` copy what was saved; what was here before goes, also the state of a
+        parameter for which none was saved. Errors: ValueError from these two unless groups, names
+        and shapes fit those here, and for state of a number that no group has. Then nothing is
+        changed.
 
         >>> w = Tensor([1.0])
         >>> saved = SGD([Tensor([7.0])], lr=0.25).state_dict()
