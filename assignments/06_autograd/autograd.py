@@ -1,0 +1,658 @@
+"""Autograd: the gradient of a result, from the recipes that the operations left behind.
+
+One can let a tensor compute its gradients (`backward`, which `Tensor.backward` calls), stop
+recording for a while (`no_grad`, `enable_grad`), keep the gradient of an intermediate result
+(`retain_grad`), teach an operation its rule (`vjp`), and hold a rule against finite differences
+(`check_grads`). First comes the engine, then the table of rules, module by module.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+from collections.abc import Callable
+from operator import getitem, itemgetter, pow
+
+import numpy as np
+
+from tinytorch import activations, layers, losses
+from tinytorch.tensor import (
+    Axis,
+    Recipe,
+    Tensor,
+    cast,
+    changed_since,
+    concatenate,
+    from_numpy,
+    note_change,
+    set_recording,
+)
+
+__all__ = ["backward", "check_grads", "enable_grad", "no_grad", "retain_grad", "vjp"]
+
+
+class _Rules(dict):
+    """The table: a rule by its operation."""
+
+    def __missing__(self, op):
+        """Refuse an operation that no rule is for, and USED, which stands for none."""
+        if op is None:
+            cure = "compute the result again, or pass retain_graph=True the first time"
+            raise RuntimeError(f"backward: the graph was walked before, and is gone; {cure}")
+        name = getattr(op, "__name__", op)
+        cure = f"write one below @vjp({name}), or call detach() before this operation"
+        raise NotImplementedError(f"backward: {name} has no rule; {cure}")
+
+
+RULES = _Rules()
+LINEAR = set()  # operations whose rules look at shapes alone
+
+
+def vjp(op: Callable, linear: bool = False) -> Callable:
+    """Make the function below the rule of `op`: how a gradient passes from result to inputs.
+
+    `rule(y, *inputs, **kwargs)` gets the arrays of `y = op(*inputs, **kwargs)` and returns a tuple
+    with one linear map per input, from the gradient of y to the gradient of that input; a single
+    input's map may stand alone. Only maps of inputs that want a gradient are called. A map returns
+    what it was given, a view of it, or a new array, in the shape of the input or, where that was
+    broadcast, of y; it changes nothing. A rule that looks at shapes and at no numbers is `linear`:
+    inputs may change after the operation.
+
+    >>> @vjp(np.cbrt)
+    ... def cbrt_rule(y, x):
+    ...     return lambda g: g / (3 * y * y)
+    """
+
+    def register(rule):
+        RULES[op] = rule
+        if linear:
+            LINEAR.add(op)
+        return rule
+
+    return register
+
+
+def unbroadcast(g: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Sum a gradient over every axis along which an input of this shape was repeated.
+
+    An element that was used n times gets the sum of n gradients. Axes that broadcasting put in
+    front, and axes of size 1 that it stretched, are summed; the result has the shape again.
+
+    >>> unbroadcast(np.array([[1, 2, 3], [10, 20, 30]]), (2, 1)).tolist()
+    [[6], [60]]
+    >>> unbroadcast(np.array([[1, 2, 3], [10, 20, 30]]), (3,)).tolist()
+    [11, 22, 33]
+    """
+    raise NotImplementedError("06_autograd: unbroadcast")
+
+
+def topological_order(tensor: Tensor) -> list[Tensor]:
+    """List every tensor with a recipe that `tensor` was made from, each after all its inputs.
+
+    The last is `tensor` itself. No tensor comes twice, however often it was used, and leaves, which
+    have no recipe, do not come at all. Without recursion: a chain of 50,000 operations is ordinary,
+    and Python allows a thousand calls in each other. Source: Tarjan, "Edge-disjoint spanning trees
+    and depth-first search", 1976.
+
+    >>> x = Tensor([1.0], requires_grad=True)
+    >>> y = x * x
+    >>> z = y + y
+    >>> [t is y or t is z for t in topological_order(z)]
+    [True, True]
+    """
+    raise NotImplementedError("06_autograd: topological_order")
+
+
+def backward(tensor: Tensor, gradient=None, retain_graph: bool = False) -> None:
+    """Add the gradient of `tensor` to `.grad` of every leaf that it was made from.
+
+    A leaf is a tensor that wants a gradient and that no operation made. `_start` gives the gradient
+    to begin with. Then every tensor with a recipe, each before what it was made from, so that its
+    own gradient is whole, passes it on: through the maps of its operation's rule, and only to the
+    inputs that want one. A recipe that was used is replaced by USED, so that memory is freed while
+    walking, unless `retain_graph`. Errors: those of `_start`, of the table RULES, and where memory
+    was changed in place since a recipe's moment those of `_require_unchanged`. After an error no
+    `.grad` has changed.
+
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> backward((x * x).sum())
+    >>> x.grad
+    Tensor([2., 4.])
+    """
+    raise NotImplementedError("06_autograd: backward")
+
+
+def _maps(rule, y, inputs, kwargs):
+    """The tuple of maps of one operation: its rule, called with arrays."""
+    if len(inputs) == 2 and not kwargs:  # most are so, and argument lists take twice as long
+        a, b = inputs
+        a, b = a.data if isinstance(a, Tensor) else a, b.data if isinstance(b, Tensor) else b
+        return rule(y, a, b)
+    maps = rule(y, *[x.data if isinstance(x, Tensor) else x for x in inputs], **kwargs)
+    return maps if type(maps) is tuple else (maps,)
+
+
+class Gradients:
+    """The gradient of each tensor so far: the sum of what came from its uses."""
+
+    __slots__ = ("sums", "own", "ends")
+
+    def __init__(self):
+        """Begin without any."""
+        self.sums = {}  # arrays, by the tensor's id
+        self.own = set()  # ids of those that nobody else holds
+        self.ends = []  # tensors that keep theirs: leaves, and those that `retain_grad` named
+
+    def add(self, tensor: Tensor, part: np.ndarray, g: np.ndarray | None = None) -> None:
+        """Add to the gradient of `tensor` a part, which one of its uses made of the gradient g.
+
+        First the part takes the tensor's shape, by `unbroadcast`, and its dtype. The first part is
+        kept as it is; with the second, a new array holds the sum, which later parts are added to in
+        place. Never in place into a part itself, unless it is this tensor's own: not g, and no view
+        (`part.base` is None). A tensor whose recipe is no plain Recipe joins `ends`.
+
+        >>> x, gradients = Tensor([1.0, 2.0], requires_grad=True), Gradients()
+        >>> gradients.add(x, np.array([[1.0, 1.0], [2.0, 3.0]]))
+        >>> gradients.add(x, np.array([10.0, 10.0]))
+        >>> gradients.take(x)
+        array([13., 14.], dtype=float32)
+        """
+        raise NotImplementedError("06_autograd: Gradients.add")
+
+    def take(self, tensor: Tensor) -> np.ndarray:
+        """Return the gradient of a tensor, which is whole, and keep it only if it is in `ends`."""
+        if type(tensor.recipe) is Recipe:
+            return self.sums.pop(id(tensor))
+        self.own.discard(id(tensor))
+        return self.sums[id(tensor)]
+
+    def deposit(self) -> None:
+        """Add the gradients of `ends` to their `.grad`, a tensor on memory of its own."""
+        for tensor in self.ends:
+            total = self.sums[id(tensor)]
+            if tensor.grad is not None:
+                tensor.grad.data += total
+                note_change(tensor.grad)
+            elif id(tensor) in self.own:
+                tensor.grad = from_numpy(np.asarray(total))
+            else:
+                tensor.grad = from_numpy(np.array(total))
+
+
+def _start(tensor, gradient):
+    """The gradient with which the walk begins, as an array of the tensor's shape and dtype.
+
+    RuntimeError for a tensor that wants no gradient, or for several numbers without a gradient;
+    ValueError for a gradient of another shape.
+    """
+    if not tensor.requires_grad:
+        cure = "set requires_grad before computing, and compute outside no_grad"
+        raise RuntimeError(f"backward: expected a tensor that wants a gradient, got none; {cure}")
+    if gradient is None:
+        if tensor.size != 1:
+            cure = "reduce it first, as by sum(), or pass the gradient to begin with"
+            raise RuntimeError(f"backward: expected one number, got shape {tensor.shape}; {cure}")
+        return np.ones_like(tensor.data)
+    gradient = gradient.data if isinstance(gradient, Tensor) else gradient
+    if np.shape(gradient) != tensor.shape:
+        found = f"expected a gradient of shape {tensor.shape}, got {np.shape(gradient)}"
+        raise ValueError(f"backward: {found}; it has one number per number of the tensor")
+    return np.asarray(gradient, tensor.dtype)
+
+
+USED = Recipe(None, (), {})  # in the place of a recipe that was dropped
+
+
+def _require_unchanged(made, recipe):
+    """Refuse what was changed in place after an operation used or made it, unless it is linear."""
+    for x in (made, *recipe.inputs):
+        if isinstance(x, Tensor) and recipe.op not in LINEAR and changed_since(x, recipe):
+            raise _changed(x, recipe)
+
+
+def _changed(tensor, recipe):
+    """The error for a tensor that was changed in place."""
+    what = f"a tensor of shape {tensor.shape} was changed in place after {recipe.op.__name__}"
+    return RuntimeError(f"backward: {what}, whose rule needs its old numbers; change a clone()")
+
+
+class _Kept(Recipe):
+    """The recipe of a tensor that keeps its gradient."""
+
+    __slots__ = ()
+
+
+def retain_grad(tensor: Tensor) -> None:
+    """Let `backward` keep the gradient of an intermediate result, as it does for leaves.
+
+    RuntimeError for a tensor that wants no gradient.
+
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> y = x * 3
+    >>> retain_grad(y)
+    >>> (y * y).sum().backward()
+    >>> y.grad
+    Tensor([ 6., 12.])
+    """
+    if not tensor.requires_grad:
+        raise RuntimeError("retain_grad: expected a tensor that wants a gradient, got none")
+    if type(tensor.recipe) is Recipe and tensor.recipe is not USED:
+        old = tensor.recipe
+        tensor.recipe = _Kept(old.op, old.inputs, old.kwargs)
+        tensor.recipe.moment = old.moment
+
+
+class Recording:
+    """Recipes on or off in this thread, for the body of a `with` or for a decorated function."""
+
+    on: bool
+
+    def __new__(cls, function: Callable | None = None):
+        """Return a context; or a function decorated with it, as `@no_grad` without () does."""
+        context = super().__new__(cls)
+        context._before = []  # a stack: one context may be entered within itself
+        return context if function is None else context(function)
+
+    def __enter__(self):
+        """Switch, and remember how it was."""
+        raise NotImplementedError("06_autograd: Recording.__enter__")
+
+    def __exit__(self, *error):
+        """Put back how it was, after an error too."""
+        raise NotImplementedError("06_autograd: Recording.__exit__")
+
+    def __call__(self, function: Callable) -> Callable:
+        """Decorate a function, or a generator function, whose caller records as before."""
+        context = type(self)
+
+        @functools.wraps(function)
+        def call(*args, **kwargs):
+            with context():
+                return function(*args, **kwargs)
+
+        @functools.wraps(function)
+        def steps(*args, **kwargs):
+            generator = function(*args, **kwargs)
+            resume = functools.partial(next, generator)
+            while True:
+                try:
+                    with context():
+                        value = resume()
+                except StopIteration as end:
+                    return end.value
+                try:
+                    resume = functools.partial(generator.send, (yield value))
+                except BaseException as error:  # thrown in by the caller, or its close()
+                    resume = functools.partial(generator.throw, error)
+
+        return steps if inspect.isgeneratorfunction(function) else call
+
+
+class no_grad(Recording):
+    """Leave no recipes: `with no_grad():` or `@no_grad()`; what is computed wants no gradient.
+
+    >>> x = Tensor([1.0], requires_grad=True)
+    >>> with no_grad():
+    ...     y = x * 2
+    >>> y.requires_grad
+    False
+    """
+
+    on = False
+
+
+class enable_grad(Recording):
+    """Leave recipes again, within no_grad."""
+
+    on = True
+
+
+def check_grads(f: Callable, *inputs, eps: float = 1e-6, tolerance: float = 1e-6) -> None:
+    """Compare the gradients of `f` with central differences (f(x + ε) - f(x - ε)) / 2ε.
+
+    `f` takes tensors and returns a tensor of any shape. `inputs` are arrays or tensors; floats
+    become float64 copies, each number of which is moved by ± eps, others are passed as they are.
+    AssertionError where |gradient - difference| > tolerance · (1 + |difference|).
+
+    >>> check_grads(lambda x, w: (x @ w).exp(), np.ones((2, 3)), np.ones(3))
+    """
+    tensors = [_double(x) for x in inputs]
+    result = f(*tensors)
+    weights = np.random.default_rng(0).uniform(0.5, 1.5, result.shape)
+    backward(result, weights)
+    for number, x in enumerate(tensors):
+        if x.requires_grad:
+            with no_grad():
+                want = differences(lambda: float((f(*tensors).data * weights).sum()), x.data, eps)
+            got = np.zeros_like(want) if x.grad is None else x.grad.data
+            wrong = ~(np.abs(got - want) <= tolerance * (1 + np.abs(want)))
+            if wrong.any():
+                at = tuple(np.argwhere(wrong)[0].tolist())
+                what = f"check_grads: input {number} at {at}: difference {want[at]:.8g}"
+                raise AssertionError(f"{what}, gradient {got[at]:.8g}; {wrong.sum()} are wrong")
+
+
+def _double(x):
+    """The input as a tensor: floats as a float64 copy that wants a gradient."""
+    array = x.data if isinstance(x, Tensor) else np.asarray(x)
+    if array.dtype.kind == "f":
+        return Tensor(array, dtype=np.float64, requires_grad=True)
+    return from_numpy(array)
+
+
+def differences(f: Callable[[], float], x: np.ndarray, eps: float = 1e-6) -> np.ndarray:
+    """Return the slope of f() along each number of x: (f at x + eps - f at x - eps) / (2 eps).
+
+    `f` reads the array `x`, whose numbers are moved in place, one after the other, and put back to
+    the bit. Shapes: x any -> the same. Both sides, since then the error is of the size eps², and
+    not eps; a much smaller eps would drown in rounding.
+
+    >>> x = np.array([1.0, 2.0])
+    >>> differences(lambda: float((x**2).sum()), x).round(6).tolist()
+    [2.0, 4.0]
+    """
+    raise NotImplementedError("06_autograd: differences")
+
+
+def same(g: np.ndarray) -> np.ndarray:
+    """The map of an input that the result repeats."""
+    return g
+
+
+@vjp(np.add, linear=True)
+def add_rule(y, a, b):
+    """y = a + b: ∂y/∂a = 1, ∂y/∂b = 1."""
+    raise NotImplementedError("06_autograd: add_rule")
+
+
+@vjp(np.subtract, linear=True)
+def subtract_rule(y, a, b):
+    """y = a - b: ∂y/∂a = 1, ∂y/∂b = -1."""
+    raise NotImplementedError("06_autograd: subtract_rule")
+
+
+@vjp(np.negative, linear=True)
+def negative_rule(y, x):
+    """y = -x: ∂y/∂x = -1."""
+    raise NotImplementedError("06_autograd: negative_rule")
+
+
+@vjp(np.multiply)
+def multiply_rule(y, a, b):
+    """y = a · b: ∂y/∂a = b, ∂y/∂b = a.
+
+    >>> to_a, to_b = multiply_rule(np.array(6.0), np.array(2.0), np.array(3.0))
+    >>> print(to_a(np.array(10.0)), to_b(np.array(10.0)))
+    30.0 20.0
+    """
+    raise NotImplementedError("06_autograd: multiply_rule")
+
+
+@vjp(np.true_divide)
+def divide_rule(y, a, b):
+    """y = a / b: ∂y/∂a = 1 / b, ∂y/∂b = -a / b² = -y / b."""
+    raise NotImplementedError("06_autograd: divide_rule")
+
+
+@vjp(pow)
+def power_rule(y, a, b):
+    """y = aᵇ: ∂y/∂a = b · aᵇ⁻¹, 0 where b = 0; ∂y/∂b = y · log a, 0 where a = 0 and b >= 0."""
+    raise NotImplementedError("06_autograd: power_rule")
+
+
+@vjp(np.exp)
+def exp_rule(y, x):
+    """y = exp(x): ∂y/∂x = y."""
+    raise NotImplementedError("06_autograd: exp_rule")
+
+
+@vjp(np.log)
+def log_rule(y, x):
+    """y = log(x): ∂y/∂x = 1 / x."""
+    raise NotImplementedError("06_autograd: log_rule")
+
+
+@vjp(np.sqrt)
+def sqrt_rule(y, x):
+    """y = √x: ∂y/∂x = 1 / (2 y)."""
+    raise NotImplementedError("06_autograd: sqrt_rule")
+
+
+@vjp(np.abs)
+def abs_rule(y, x):
+    """y = |x|: ∂y/∂x = sign(x), 0 at 0."""
+    raise NotImplementedError("06_autograd: abs_rule")
+
+
+@vjp(np.clip)
+def clip_rule(y, x, low, high):
+    """y = min(max(x, low), high): 1 to x from low to high, both included, else to the bound."""
+    raise NotImplementedError("06_autograd: clip_rule")
+
+
+@vjp(np.maximum)
+def maximum_rule(y, a, b):
+    """y = max(a, b): 1 to the larger, ½ to each of equals."""
+    raise NotImplementedError("06_autograd: maximum_rule")
+
+
+@vjp(np.where)
+def where_rule(y, condition, a, b):
+    """y = a where the condition holds, else b: the gradient goes where the number came from."""
+    raise NotImplementedError("06_autograd: where_rule")
+
+
+@vjp(np.matmul)
+def matmul_rule(y, a, b):
+    """Y = A B: Ḡ Bᵀ for A, Aᵀ Ḡ for B; a vector on the left is a row, on the right a column."""
+    raise NotImplementedError("06_autograd: matmul_rule")
+
+
+def spread(g: np.ndarray, x: np.ndarray, axis: Axis, keepdims: bool) -> np.ndarray:
+    """Repeat the result of a reduction of x along `axis`, or its gradient, in the shape of x.
+
+    >>> spread(np.array([1, 2]), np.zeros((2, 3)), axis=(1,), keepdims=False).tolist()
+    [[1, 1, 1], [2, 2, 2]]
+    """
+    if axis is not None and not keepdims:
+        g = np.expand_dims(g, axis)
+    return np.broadcast_to(g, x.shape)
+
+
+def _count(x, axis):
+    """How many numbers of x go into one result of a reduction."""
+    return x.size if axis is None else math.prod(x.shape[a] for a in axis)
+
+
+@vjp(np.sum, linear=True)
+def sum_rule(y, x, axis, dtype, keepdims):
+    """y = Σ x: ∂y/∂x = 1."""
+    raise NotImplementedError("06_autograd: sum_rule")
+
+
+@vjp(np.mean, linear=True)
+def mean_rule(y, x, axis, keepdims):
+    """y = Σ x / n: ∂y/∂x = 1 / n."""
+    raise NotImplementedError("06_autograd: mean_rule")
+
+
+@vjp(np.var)
+def var_rule(y, x, axis, ddof, keepdims):
+    """y = Σ (x - mean)² / (n - ddof): ∂y/∂x = 2 (x - mean) / (n - ddof)."""
+    raise NotImplementedError("06_autograd: var_rule")
+
+
+@vjp(np.max)
+@vjp(np.min)
+def extreme_rule(y, x, axis, keepdims):
+    """y = max x, or min x: 1 to the largest, shared evenly among equals."""
+    raise NotImplementedError("06_autograd: extreme_rule")
+
+
+@vjp(np.reshape, linear=True)
+def reshape_rule(y, x, shape):
+    """The same numbers in the old shape."""
+    raise NotImplementedError("06_autograd: reshape_rule")
+
+
+@vjp(np.transpose, linear=True)
+def transpose_rule(y, x, axes):
+    """Axis i of y is axis axes[i] of x: the other way round."""
+    raise NotImplementedError("06_autograd: transpose_rule")
+
+
+@vjp(np.broadcast_to, linear=True)
+def broadcast_rule(y, x, shape):
+    """Repetition, which the engine undoes."""
+    return same
+
+
+@vjp(np.copy, linear=True)
+def copy_rule(y, x):
+    """y = x."""
+    return same
+
+
+@vjp(cast, linear=True)
+def cast_rule(y, x, dtype):
+    """y = x in another dtype; the engine gives each gradient the dtype of its tensor."""
+    return same
+
+
+@vjp(concatenate, linear=True)
+def concatenate_rule(y, *arrays, axis):
+    """Each array gets its part of the gradient."""
+    raise NotImplementedError("06_autograd: concatenate_rule")
+
+
+@vjp(getitem, linear=True)
+def getitem_rule(y, x, index):
+    """y = x[index]: elements taken get their gradient, those taken twice the sum, others 0."""
+    raise NotImplementedError("06_autograd: getitem_rule")
+
+
+@vjp(activations.relu_array)
+def relu_rule(y, x):
+    """y = max(x, 0): 1 where x > 0, else 0."""
+    raise NotImplementedError("06_autograd: relu_rule")
+
+
+@vjp(activations.leaky_relu_array)
+def leaky_relu_rule(y, x, negative_slope):
+    """1 where x > 0, else the slope."""
+    raise NotImplementedError("06_autograd: leaky_relu_rule")
+
+
+@vjp(activations.sigmoid_array)
+def sigmoid_rule(y, x):
+    """∂y/∂x = y (1 - y)."""
+    raise NotImplementedError("06_autograd: sigmoid_rule")
+
+
+@vjp(np.tanh)
+def tanh_rule(y, x):
+    """∂y/∂x = 1 - y²."""
+    raise NotImplementedError("06_autograd: tanh_rule")
+
+
+@vjp(activations.gelu_array)
+def gelu_rule(y, x):
+    """y = ½ x (1 + t), t = tanh(u), u = c (x + 0.044715 x³): ½ (1 + t) + ½ x (1 - t²) u′."""
+    raise NotImplementedError("06_autograd: gelu_rule")
+
+
+@vjp(activations.silu_array)
+def silu_rule(y, x):
+    """y = x s, s = sigmoid(x): ∂y/∂x = s + x s (1 - s) = s + y (1 - s)."""
+    raise NotImplementedError("06_autograd: silu_rule")
+
+
+@vjp(activations.softmax_array)
+def softmax_rule(y, x, dim):
+    """∂yᵢ/∂xⱼ = yᵢ (1{i = j} - yⱼ), so the gradient is y (g - Σ g y)."""
+    raise NotImplementedError("06_autograd: softmax_rule")
+
+
+@vjp(activations.log_softmax_array)
+def log_softmax_rule(y, x, dim):
+    """∂yᵢ/∂xⱼ = 1{i = j} - exp(yⱼ), so the gradient is g - exp(y) Σ g."""
+    raise NotImplementedError("06_autograd: log_softmax_rule")
+
+
+@vjp(layers.linear_array)
+def linear_rule(y, x, weight, bias):
+    """Y = X Wᵀ + b: Ḡ W for X, Ḡᵀ X for W, and for b the rows of Ḡ, which the engine sums."""
+    raise NotImplementedError("06_autograd: linear_rule")
+
+
+def _shares(g, own, weight, reduction):
+    """The gradient of the loss of each sample that counts, before its weight (see `collect`)."""
+    if reduction == "none":
+        return g[own[:1] + own[2:]]
+    if reduction == "mean":
+        count = len(own[0]) if weight is None else weight[own[1]].sum()
+        return g / count if count else g * np.nan
+    return g
+
+
+@vjp(losses.nll_loss_array)
+def nll_loss_rule(y, log_p, target, weight, ignore_index, reduction):
+    """lᵢ = -w[tᵢ] log_p[i, tᵢ]: -w[tᵢ] at the label's class, else 0."""
+
+    def pull(g):
+        own = losses.own_class(target, ignore_index)
+        scattered = np.zeros_like(log_p)
+        scale = _shares(g, own, weight, reduction)
+        scattered[own] = -scale if weight is None else -scale * weight[own[1]]
+        return scattered
+
+    return pull, None
+
+
+@vjp(losses.cross_entropy_array)
+def cross_entropy_rule(y, x, target, weight, ignore_index, reduction, label_smoothing):
+    """p = softmax(xᵢ): (1 - ε) w[tᵢ] (p_c - 1{c = tᵢ}) + ε / C · (p_c Σ_k w[k] - w[c])."""
+
+    def pull(g):
+        own = losses.own_class(target, ignore_index)
+        weights = np.ones(x.shape[1], x.dtype) if weight is None else weight
+        others = label_smoothing / len(weights) * weights
+        scale = np.zeros(target.shape, x.dtype)
+        counts = own[:1] + own[2:]
+        scale[counts] = _shares(g, own, weight, reduction)
+        label = (1 - label_smoothing) * weights[own[1]] * scale[counts]
+        total = scale * others.sum()
+        total[counts] += label
+        slope = activations.softmax_array(x, 1) * np.expand_dims(total, 1)
+        slope[own] -= label
+        if label_smoothing:
+            slope -= np.expand_dims(scale, 1) * others.reshape(-1, *[1] * (x.ndim - 2))
+        return slope
+
+    return pull, None
+
+
+@vjp(losses.binary_cross_entropy_array)
+def binary_cross_entropy_rule(y, p, target):
+    """∂l/∂p = (p - t) / (p (1 - p)), no divisor below 1e-12; ∂l/∂t = log(1 - p) - log p."""
+
+    def truth(g):
+        with np.errstate(divide="ignore"):
+            return g * (np.maximum(np.log1p(-p), -100) - np.maximum(np.log(p), -100))
+
+    return lambda g: g * (p - target) / np.maximum(p * (1 - p), 1e-12), truth
+
+
+@vjp(losses.binary_cross_entropy_with_logits_array)
+def binary_cross_entropy_with_logits_rule(y, x, target, pos_weight):
+    """∂l/∂x = (1 - t) - (1 + (q - 1) t) sigmoid(-x); ∂l/∂t = (q - 1) log(1 + exp(-x)) - x."""
+    q = 1 if pos_weight is None else pos_weight
+
+    def truth(g):
+        return g * ((q - 1) * -np.log(activations.sigmoid_array(x)) - x)
+
+    return (
+        lambda g: g * (1 - target - (1 + (q - 1) * target) * activations.sigmoid_array(-x)),
+        truth,
+    )
