@@ -616,19 +616,22 @@ def cross_entropy_rule(y, x, target, weight, ignore_index, reduction, label_smoo
 
     def pull(g):
         own = losses.own_class(target, ignore_index)
-        weights = np.ones(x.shape[1], x.dtype) if weight is None else weight
-        others = label_smoothing / len(weights) * weights
-        scale = np.zeros(target.shape, x.dtype)
         counts = own[:1] + own[2:]
+        slope = activations.softmax_array(x, 1)
+        if weight is None and not label_smoothing:
+            slope[own] -= 1
+        else:
+            weights = np.ones(x.shape[1], x.dtype) if weight is None else weight
+            others = label_smoothing / len(weights) * weights
+            label = (1 - label_smoothing) * weights[own[1]]
+            total = np.full(target.shape, others.sum(), x.dtype)
+            total[counts] += label
+            slope *= total[:, None]
+            slope[own] -= label
+            slope -= others.reshape(-1, *[1] * (x.ndim - 2))
+        scale = np.zeros(target.shape, x.dtype)
         scale[counts] = _shares(g, own, weight, reduction)
-        label = (1 - label_smoothing) * weights[own[1]] * scale[counts]
-        total = scale * others.sum()
-        total[counts] += label
-        slope = activations.softmax_array(x, 1) * np.expand_dims(total, 1)
-        slope[own] -= label
-        if label_smoothing:
-            slope -= np.expand_dims(scale, 1) * others.reshape(-1, *[1] * (x.ndim - 2))
-        return slope
+        return slope * scale[:, None]
 
     return pull, None
 
