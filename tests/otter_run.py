@@ -6,6 +6,7 @@ whatever `tinytorch` that script imports, in the same process, as otter does it.
 
 from __future__ import annotations
 
+import builtins
 import json
 import marshal
 import os
@@ -44,8 +45,9 @@ def in_this_process(calls):
     """Answer probes as a worker does."""
     values = []
     for code, inputs in calls:
+        space = {"np": np, "tt": tinytorch, "__builtins__": builtins}
         try:
-            values.append(FunctionType(marshal.loads(code), {"np": np, "tt": tinytorch})(**inputs))
+            values.append(FunctionType(marshal.loads(code), space)(**inputs))
         except Exception as error:
             return values, error
     return values, None
