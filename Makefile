@@ -45,7 +45,7 @@ doctor: .venv/installed ## Say what isolation this machine can prove, and what i
 	@$(RUN) autograder doctor
 
 clean: ## Remove what was built; the virtual environment stays
-	@rm -rf build .pytest_cache .ruff_cache .hypothesis *.egg-info
+	@rm -rf build milestones/out .pytest_cache .ruff_cache .hypothesis *.egg-info
 	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
 .venv/installed: pyproject.toml requirements.lock

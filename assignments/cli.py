@@ -137,10 +137,12 @@ def reset(module: str, function: str | None, yes: bool) -> None:
 
 @main.command()
 @click.argument("number", type=int)
-def milestone(number: int) -> None:
+@click.option("--seed", type=int, default=0, show_default=True, help="Of examples and training.")
+@click.option("--data", type=click.Path(file_okay=False), help="A folder with the larger data.")
+def milestone(number: int, seed: int, data: str | None) -> None:
     """Run milestone NUMBER on your framework.
 
-    Or say which modules it still needs.
+    It says where its picture and metrics.json are. Exit code 1 when a gate is missed.
     """
     repository = _here()
     known = repository.course.milestones
@@ -153,7 +155,9 @@ def milestone(number: int) -> None:
         raise TitoError(f"{name} needs modules you have not started: {', '.join(missing)}")
     if not chosen.script.is_file():
         raise TitoError(f"{name} is not released yet; pull the course's news and try again")
-    run = subprocess.run([sys.executable, chosen.script], cwd=repository.root)
+    command = [sys.executable, "-m", f"milestones.{chosen.script.stem}", f"--seed={seed}"]
+    command += [f"--data={Path(data).resolve()}"] if data else []
+    run = subprocess.run(command, cwd=repository.root, env=_training(repository))
     raise click.exceptions.Exit(run.returncode)
 
 
@@ -200,6 +204,17 @@ def _practise(
             disable=not console.is_terminal,
         )
         return list(runs)
+
+
+def _training(repository: Repository) -> dict[str, str]:
+    """Return the environment for training: this repository's tinytorch, and one thread.
+
+    Products as small as these get no faster by a second thread, and many times slower where
+    something else wants the second core.
+    """
+    paths = [str(repository.root), os.environ.get("PYTHONPATH")]
+    found = {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    return {"OPENBLAS_NUM_THREADS": "1"} | dict(os.environ) | found
 
 
 def _time(minutes: int) -> str:

@@ -57,7 +57,7 @@ unsandboxed_option = click.option(
 )
 
 
-def _limits(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]):
+def _limits(values: tuple[str, ...]):
     """Return the sandbox's limits with those that were given, as in ("wall_s=20",)."""
     from autograder.sandbox import Limits
 
@@ -76,13 +76,15 @@ def _limits(ctx: click.Context, param: click.Parameter, values: tuple[str, ...])
         raise click.BadParameter(str(error)) from None
 
 
-limits_option = click.option(
-    "--limit",
-    "limits",
-    multiple=True,
-    callback=_limits,
-    help="A bound on a worker, as in wall_s=20 or memory_bytes=4294967296; may be given again.",
-)
+def limits_option(*defaults: str):
+    """Return the option --limit of a command whose workers have other `defaults`."""
+    return click.option(
+        "--limit",
+        "limits",
+        multiple=True,
+        callback=lambda ctx, param, values: _limits((*defaults, *values)),
+        help="A bound on a worker, as in wall_s=20 or memory_bytes=4294967296; may be given again.",
+    )
 
 
 @main.command()
@@ -91,7 +93,7 @@ limits_option = click.option(
 @click.option("--out", type=click.Path(path_type=Path), default=Path("report"), show_default=True)
 @seed_option
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
-@limits_option
+@limits_option()
 @unsandboxed_option
 def grade(submission, modules, out, seed, form, limits, unsandboxed):
     """Grade SUBMISSION: a folder, a git repository (PATH or PATH@COMMIT), a .zip or .tar.gz.
@@ -113,13 +115,34 @@ def grade(submission, modules, out, seed, form, limits, unsandboxed):
         print_report(report, out)
 
 
+@main.command()
+@click.argument("submission")
+@click.argument("number", type=int)
+@click.option("--out", type=click.Path(path_type=Path), default=Path("report"), show_default=True)
+@seed_option
+@limits_option("wall_s=60", "cpu_s=120")
+@unsandboxed_option
+def milestone(submission, number, out, seed, limits, unsandboxed):
+    """Train milestone NUMBER on the files of SUBMISSION, three times, and count its answers.
+
+    Writes milestone.json to OUT. The bounds are those of one training.
+    """
+    from autograder.milestone_report import grade_one, print_grade
+    from autograder.sandbox import Sandbox
+
+    seed = secrets.randbits(32) if seed is None else seed
+    sandbox = Sandbox(limits, require_full=not unsandboxed)
+    grade, path = grade_one(submission, number, out, seed=seed, sandbox=sandbox)
+    print_grade(grade, path)
+
+
 @main.command("class")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), required=True)
 @click.option("--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, show_default=True)
 @modules_option
 @seed_option
-@limits_option
+@limits_option()
 @unsandboxed_option
 def class_(folder, out, jobs, modules, seed, limits, unsandboxed):
     """Grade every repository below FOLDER; started again, it grades only what is missing."""

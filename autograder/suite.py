@@ -28,6 +28,7 @@ from autograder.errors import AutograderError, GraderError
 from autograder.otter_light import ExceptionTestFile
 
 HIDDEN = Path(__file__).parent / "hidden"
+GIVEN = frozenset({"np", "tt", "__builtins__", "__name__"})  # to code that travels to a worker
 PARAMETERS = frozenset({"agree", "refuses", "student", "reference", "rng", "seed", "fixture"})
 
 
@@ -164,17 +165,18 @@ def _load_probes(path: Path) -> dict[str, Callable[..., Any]]:
     for name, probe in probes.items():
         if probe.__closure__ or probe.__defaults__ or probe.__kwdefaults__:
             raise GraderError(f"{path.name}: probe `{name}` must have no closure and no defaults")
-        foreign = _globals(probe.__code__) & set(space) - {"np", "tt", "__builtins__"}
+        foreign = global_names(probe.__code__) & set(space) - GIVEN
         if foreign:
             raise GraderError(f"{path.name}: probe `{name}` travels alone, it cannot use {foreign}")
     return probes
 
 
-def _globals(code: CodeType) -> set[str]:
-    """Return the global names that `code`, or a function inside of it, reads."""
-    read = {i.argval for i in dis.get_instructions(code) if i.opname == "LOAD_GLOBAL"}
+def global_names(code: CodeType) -> set[str]:
+    """Return the global names that `code`, or a function or class inside of it, reads."""
+    loads = ("LOAD_GLOBAL", "LOAD_NAME")
+    read = {one.argval for one in dis.get_instructions(code) if one.opname in loads}
     inner = (constant for constant in code.co_consts if isinstance(constant, CodeType))
-    return read.union(*map(_globals, inner))
+    return read.union(*map(global_names, inner))
 
 
 def _validate(suite: Suite, path: Path) -> None:

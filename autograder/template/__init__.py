@@ -32,7 +32,13 @@ COURSE_FILES = (
     "assignments/repository.py",
     "assignments/submit.py",
     "milestones/README.md",
+    "milestones/__init__.py",
+    "milestones/data/digits.npz",
+    "milestones/data/iris.npz",
+    "milestones/datasets.py",
     "milestones/download.py",
+    "milestones/problem.py",
+    "milestones/stage.py",
     "tinytorch/__init__.py",
 )
 STUDENT_FILES = {  # in `files/`, where a leading dot would make them act on this repository
@@ -103,13 +109,18 @@ def _pyproject() -> str:
     """Fill in the student's pyproject.toml: our version and our pins, so that they cannot drift."""
     ours = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     project = ours["project"]
-    needed = project["dependencies"] + project["optional-dependencies"]["student"]
+    extras = project["optional-dependencies"]
     return Template((FILES / "pyproject.toml.in").read_text(encoding="utf-8")).substitute(
         backend=ours["build-system"]["requires"][0],
         version=project["version"],
         python=project["requires-python"],
-        dependencies="\n".join(f'  "{one}",' for one in needed),
+        dependencies=_listed(project["dependencies"] + extras["student"]),
+        milestones=_listed(extras["milestones"]),
     )
+
+
+def _listed(requirements: list[str]) -> str:
+    return "\n".join(f'  "{one}",' for one in requirements)
 
 
 def _commit(out: Path, course: Course) -> None:

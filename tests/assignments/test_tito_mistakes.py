@@ -60,7 +60,7 @@ def test_outside_of_the_course_every_command_says_where_it_belongs(student, tmp_
 @pytest.mark.parametrize("command", ["start", "test", "hint", "reset"])
 @pytest.mark.parametrize(
     ("module", "words"),
-    [("99", "there is no module '99'; choose"), ("layers", "03_layers is not released yet")],
+    [("99", "there is no module '99'; choose"), ("capstone", "20_capstone is not released yet")],
 )
 def test_a_module_that_is_not_there_is_answered_with_those_that_are(
     student, command, module, words

@@ -22,7 +22,8 @@ LICENSE  README.md  pyproject.toml  \.gitattributes  \.gitignore
 assignments/(__init__|catalog|cli|conftest|display|functions|practice|repository|submit)\.py
 assignments/course\.toml
 assignments/\d\d_(\w+)/(README\.md|assignment\.toml|\1\.py|test_\1\.py|figures/\w+\.(svg|png))
-milestones/README\.md  milestones/download\.py  milestones/0[1-6]_\d{4}_\w+\.py
+milestones/README\.md  milestones/0[1-6]_\d{4}_\w+\.py  milestones/data/(digits|iris)\.npz
+milestones/(__init__|datasets|download|problem|stage)\.py
 tinytorch/(__init__\.py|README\.md)
 """.split()
 
@@ -191,7 +192,9 @@ def test_it_requires_what_this_repository_pins(exported):
     )
     assert theirs["project"]["requires-python"] == project["requires-python"]
     assert theirs["build-system"] == ours["build-system"]
-    assert "optional-dependencies" not in theirs["project"]
+    assert theirs["project"]["optional-dependencies"] == {
+        "milestones": project["optional-dependencies"]["milestones"]
+    }
 
 
 @pytest.mark.parametrize("there", ["a folder with a file", "a file"])

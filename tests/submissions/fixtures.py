@@ -67,7 +67,7 @@ class Fixture:
 
 
 def load(kind: str) -> list[Fixture]:
-    """Return the fixtures of a kind: hostile, honest, wrong or partial."""
+    """Return the fixtures of a kind: hostile, honest, wrong, partial or milestones."""
     return [_read(path) for path in sorted((HERE / kind).glob("*.py"))]
 
 

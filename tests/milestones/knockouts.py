@@ -1,0 +1,138 @@
+"""Each module that a milestone needs, broken in one way: the gate must notice.
+
+`python -m tests.milestones.knockouts` measures the table of milestones/README.md.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from assignments.catalog import load_course
+from autograder.intake import receive
+from autograder.milestones import MilestoneGrade, grade_milestone
+from autograder.sandbox import Limits, Sandbox
+from autograder.suite import reference_path
+from tests.submissions import build
+
+COURSE = load_course()
+MILESTONES = [one for one in COURSE.milestones if one.script.is_file()]
+README = Path(__file__).resolve().parents[2] / "milestones" / "README.md"
+
+
+@dataclass(frozen=True)
+class Knockout:
+    """A module with one mistake, and the milestones that it must not pass."""
+
+    module: str
+    mistake: str
+    milestones: tuple[int, ...]
+    code: str  # stands at the end of the reference's file
+
+
+KNOCKOUTS = (
+    Knockout(
+        "tensor",
+        "`where` and `argmax` choose the other",
+        (1, 2, 3),
+        "right = where\n"
+        "def where(condition, a, b):\n    return right(condition, b, a)\n"
+        "Tensor.argmax = lambda self, axis=None: apply(np.argmin, self, axis=axis)",
+    ),
+    Knockout(
+        "activations",
+        "`sigmoid` falls, `tanh` answers x, `relu` 0",
+        (1, 2, 3),
+        "rising = sigmoid_array\n"
+        "def sigmoid_array(x):\n    return rising(-x)\n"
+        "def tanh(x):\n    return apply(np.positive, x)\n"
+        "def relu_array(x):\n    return np.zeros_like(x)",
+    ),
+    Knockout(
+        "layers",
+        "`Linear` draws its weights at every call",
+        (1, 2, 3),
+        "calm = Linear.forward\n"
+        "Linear.forward = lambda self, x: self.reset_parameters() or calm(self, x)",
+    ),
+    Knockout(
+        "losses",
+        "a loss has the wrong sign",
+        (2, 3),
+        "right = _Loss.__call__\n"
+        "_Loss.__call__ = lambda self, input, target: -right(self, input, target)",
+    ),
+    Knockout(
+        "dataloader",
+        "a batch has the labels of other images",
+        (3,),
+        "right = TensorDataset.__getitems__\n"
+        "TensorDataset.__getitems__ = lambda self, indices: (\n"
+        "    right(self, indices)[0], right(self, indices[::-1])[1])",
+    ),
+    Knockout(
+        "autograd",
+        "weights get no gradient, biases do",
+        (2, 3),
+        "right = RULES[layers.linear_array]\n"
+        "def linear_rule(y, *given):\n"
+        "    to_x, to_weight, to_bias = right(y, *given)\n"
+        "    return to_x, lambda g: 0 * to_weight(g), to_bias\n"
+        "RULES[layers.linear_array] = linear_rule",
+    ),
+    Knockout(
+        "optimizers",
+        "`SGD` and `Adam` go uphill",
+        (2, 3),
+        "down = SGD.update, Adam.update\n"
+        "SGD.update = lambda self, p, g, *more: down[0](self, p, -g, *more)\n"
+        "Adam.update = lambda self, p, g, *more: down[1](self, p, -g, *more)",
+    ),
+    Knockout(
+        "training",
+        "`train_step` clears the gradients before it steps",
+        (3,),
+        "right = Trainer.train_step\n"
+        "def train_step(self, batches):\n"
+        "    step, clear = type(self.optimizer).step, self.optimizer.zero_grad\n"
+        "    self.optimizer.step = lambda: clear() or step(self.optimizer)\n"
+        "    return right(self, batches)\n"
+        "Trainer.train_step = train_step",
+    ),
+)
+
+
+def broken(knockout: Knockout, number: int, sandbox: Sandbox, folder: Path) -> MilestoneGrade:
+    """Grade a milestone of a submission that is the reference but for one mistake."""
+    files = {one.source: reference_path(one).read_bytes() for one in COURSE.assignments}
+    files[f"tinytorch/{knockout.module}.py"] += f"\n\n{knockout.code}\n".encode()
+    with receive(build.folder(folder / "submission", files)) as submission:
+        return grade_milestone(submission, number, course=COURSE, seed=0, sandbox=sandbox)
+
+
+def table(found: dict[tuple[str, int], str]) -> str:
+    """Return the table as Markdown; `found` says what became of (module, milestone)."""
+    years = [str(one.year) for one in MILESTONES]
+    lines = [f"| module | broken so | {' | '.join(years)} |", "|---" * (2 + len(years)) + "|"]
+    for one in KNOCKOUTS:
+        cells = [found.get((one.module, m.number), "–") for m in MILESTONES]
+        lines.append(f"| {one.module} | {one.mistake} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _worst(grade: MilestoneGrade) -> str:
+    """Return what the first run that missed a gate reached there."""
+    missed = next(answer for answer in grade.answers if not answer.passed)
+    return "diverges" if missed.accuracy is None else f"{missed.accuracy:.0%}"
+
+
+if __name__ == "__main__":
+    measured = {}
+    with Sandbox(Limits(wall_s=60, cpu_s=120)) as opened:
+        for one in KNOCKOUTS:
+            for number in one.milestones:
+                with tempfile.TemporaryDirectory() as scratch:
+                    grade = broken(one, number, opened, Path(scratch))
+                measured[one.module, number] = _worst(grade)
+    print(table(measured))
