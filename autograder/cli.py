@@ -172,6 +172,32 @@ def leaderboard(ledger, out):
     click.echo(publish(ledger, out))
 
 
+scores_option = click.option(
+    "--scores", required=True, help="The scores repository: an address that git can clone."
+)
+
+
+@main.command()
+@click.option("--out", type=click.Path(path_type=Path), default=Path("plan"), show_default=True)
+@scores_option
+@click.option("--image", required=True, help="The grader's image, NAME@sha256:DIGEST.")
+@click.option("--repository", "only", default="", help="A numeric id: plan this one alone.")
+@click.option("--prefix", default="", help="How the names of students' repositories begin.")
+@click.option("--force", is_flag=True, help="Also grade what is published already.")
+@click.option("--hints", type=click.Path(path_type=Path), help="Keep GitHub's answers here.")
+def plan(out, scores, image, only, prefix, force, hints):
+    """Find pushes that are not graded yet, fetch them, and write shards of submissions to OUT.
+
+    Reads GH_TOKEN, GITHUB_API_URL and GITHUB_REPOSITORY_OWNER, as in grade.yml.
+    """
+    from autograder.github.runs import plan_run
+
+    done = plan_run(out, scores, image, only=only, prefix=prefix, force=force, hints=hints)
+    for line in done.lines:
+        click.echo(line)
+    click.echo(f"{len(done.jobs)} to grade in {len(done.shards)} shards")
+
+
 @main.command()
 def doctor():
     """Say what isolation this machine can prove, which versions, what is missing."""
