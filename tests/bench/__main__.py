@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from autograder.errors import IsolationError
-from tests.bench import grading, imports, loader, mlp, mnist, tensors, workers
+from tests.bench import grading, graph, imports, loader, mlp, mnist, tensors, workers
 from tests.bench.measure import Bar
 
 OUT = Path("build/bench.json")
@@ -24,6 +24,7 @@ BENCHMARKS = {
     "grading": grading,
     "workers": workers,
     "tensors": tensors,
+    "graph": graph,
     "loader": loader,
     "mnist": mnist,
     "mlp": mlp,
