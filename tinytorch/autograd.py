@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import inspect
 import math
+import weakref
 from collections.abc import Callable
 from operator import getitem, itemgetter, pow
 
@@ -19,10 +20,10 @@ import numpy as np
 from tinytorch import activations, layers, losses
 from tinytorch.tensor import (
     Axis,
-    Recipe,
     Tensor,
     cast,
     changed_since,
+    clock,
     concatenate,
     from_numpy,
     note_change,
@@ -37,12 +38,16 @@ class _Rules(dict):
 
     def __missing__(self, op):
         """Refuse an operation that no rule is for, and USED, which stands for none."""
-        if op is None:
+        if op is USED:
             cure = "compute the result again, or pass retain_graph=True the first time"
             raise RuntimeError(f"backward: the graph was walked before, and is gone; {cure}")
         name = getattr(op, "__name__", op)
         cure = f"write one below @vjp({name}), or call detach() before this operation"
         raise NotImplementedError(f"backward: {name} has no rule; {cure}")
+
+
+class USED:
+    """In the place of an operation whose recipe was dropped."""
 
 
 RULES = _Rules()
@@ -103,16 +108,17 @@ def topological_order(tensor: Tensor) -> list[Tensor]:
     >>> [t is y or t is z for t in topological_order(z)]
     [True, True]
     """
-    order, seen, stack = [], set(), [tensor] if tensor.recipe else []
+    order, seen, stack = [], set(), [tensor] if tensor._op else []
     while stack:
         entry = stack.pop()
-        if type(entry) is tuple:  # all that it was made from is in the list
-            order.append(entry[0])
+        if entry is None:  # the mark: all that the tensor below was made from is in the list
+            order.append(stack.pop())
         elif id(entry) not in seen:
             seen.add(id(entry))
-            stack.append((entry,))
-            for x in entry.recipe.inputs:
-                if isinstance(x, Tensor) and x.recipe is not None and x._requires_grad:
+            stack.append(entry)
+            stack.append(None)
+            for x in entry._inputs:
+                if isinstance(x, Tensor) and x._op and x._requires_grad:
                     stack.append(x)
     return order
 
@@ -122,106 +128,79 @@ def backward(tensor: Tensor, gradient=None, retain_graph: bool = False) -> None:
 
     A leaf is a tensor that wants a gradient and that no operation made. `_start` gives the gradient
     to begin with. Then every tensor with a recipe, each before what it was made from, so that its
-    own gradient is whole, passes it on: through the maps of its operation's rule, and only to the
-    inputs that want one. A recipe that was used is replaced by USED, so that memory is freed while
-    walking, unless `retain_graph`. Errors: those of `_start`, of the table RULES, and where memory
-    was changed in place since a recipe's moment those of `_require_unchanged`. After an error no
-    `.grad` has changed.
+    own gradient is whole, passes it on: through the maps of its operation's rule, to the inputs
+    that want one, and `_fit` to their shape and dtype. A first part is kept as it is; with the
+    second, a new array holds the sum, and later ones are added to that in place: never into a part,
+    which may be somebody else's. Unless `retain_graph`, a recipe that was used gives its operation
+    for USED and its inputs for (), which frees memory while walking.
+
+    Errors: those of `_start`, of the table RULES, and, where memory was changed in place since a
+    recipe's moment, of `_require_unchanged`. After an error no leaf's `.grad` has changed.
 
     >>> x = Tensor([1.0, 2.0], requires_grad=True)
     >>> backward((x * x).sum())
     >>> x.grad
     Tensor([2., 4.])
     """
-    gradients, now = Gradients(), Recipe(None, (), {}).moment
-    gradients.add(tensor, _start(tensor, gradient))
+    sums = {id(tensor): _start(tensor, gradient)}  # what came so far, by the tensor's id
+    own, leaves, now = set(), [] if tensor._op else [tensor], clock()
     order = topological_order(tensor)
+    # The body of this loop is what a gradient costs, so it calls little, and no zip.
     while order:
         made = order.pop()
-        recipe, g = made.recipe, gradients.take(made)
-        inputs, number = recipe.inputs, 0
-        if recipe.moment != now:
-            _require_unchanged(made, recipe)
-        maps = _maps(RULES[recipe.op], made.data, inputs, recipe.kwargs)
-        for x in inputs:  # a zip takes longer than all that is added here
+        g, rule, inputs, kwargs = sums.pop(id(made)), RULES[made._op], made._inputs, made._kwargs
+        if made._moment != now:
+            _require_unchanged(made)
+        if len(inputs) == 2 and not kwargs:  # most are so, and argument lists take twice as long
+            a, b = inputs
+            a, b = a.data if isinstance(a, Tensor) else a, b.data if isinstance(b, Tensor) else b
+            maps = rule(made.data, a, b)
+        else:
+            maps = _maps(rule, made.data, inputs, kwargs)
+        number = 0
+        for x in inputs:
             if isinstance(x, Tensor) and x._requires_grad:
-                gradients.add(x, maps[number](g), g)
+                part, array, key = maps[number](g), x.data, id(x)
+                if part.shape != array.shape or part.dtype is not array.dtype:
+                    part = _fit(part, array)
+                if key not in sums:
+                    sums[key] = part
+                    if not x._op:
+                        leaves.append(x)
+                        if part is not g and part.base is None:  # new, so nobody else's
+                            own.add(key)
+                elif key in own:
+                    sums[key] += part
+                else:
+                    sums[key] = sums[key] + part
+                    own.add(key)
             number += 1
         if not retain_graph:
-            made.recipe = USED
-    gradients.deposit()
+            made._op, made._inputs = USED, ()
+    for leaf in leaves:
+        total = sums[id(leaf)]
+        _deposit(leaf, total if id(leaf) in own else np.array(total))
 
 
 def _maps(rule, y, inputs, kwargs):
     """The tuple of maps of one operation: its rule, called with arrays."""
-    if len(inputs) == 2 and not kwargs:  # most are so, and argument lists take twice as long
-        a, b = inputs
-        a, b = a.data if isinstance(a, Tensor) else a, b.data if isinstance(b, Tensor) else b
-        return rule(y, a, b)
     maps = rule(y, *[x.data if isinstance(x, Tensor) else x for x in inputs], **kwargs)
     return maps if type(maps) is tuple else (maps,)
 
 
-class Gradients:
-    """The gradient of each tensor so far: the sum of what came from its uses."""
+def _fit(part, array):
+    """A part of a gradient in the shape and dtype of its tensor's array."""
+    part = part if part.shape == array.shape else unbroadcast(part, array.shape)
+    return part.astype(array.dtype, copy=False)
 
-    __slots__ = ("sums", "own", "ends")
 
-    def __init__(self):
-        """Begin without any."""
-        self.sums = {}  # arrays, by the tensor's id
-        self.own = set()  # ids of those that nobody else holds
-        self.ends = []  # tensors that keep theirs: leaves, and those that `retain_grad` named
-
-    def add(self, tensor: Tensor, part: np.ndarray, g: np.ndarray | None = None) -> None:
-        """Add to the gradient of `tensor` a part, which one of its uses made of the gradient g.
-
-        First the part takes the tensor's shape, by `unbroadcast`, and its dtype. The first part is
-        kept as it is; with the second, a new array holds the sum, which later parts are added to in
-        place. Never in place into a part itself, unless it is this tensor's own: not g, and no view
-        (`part.base` is None). A tensor whose recipe is no plain Recipe joins `ends`.
-
-        >>> x, gradients = Tensor([1.0, 2.0], requires_grad=True), Gradients()
-        >>> gradients.add(x, np.array([[1.0, 1.0], [2.0, 3.0]]))
-        >>> gradients.add(x, np.array([10.0, 10.0]))
-        >>> gradients.take(x)
-        array([13., 14.], dtype=float32)
-        """
-        array, key = tensor.data, id(tensor)
-        if part.shape != array.shape:
-            part = unbroadcast(part, array.shape)
-        if part.dtype is not array.dtype:
-            part = part.astype(array.dtype)
-        if key not in self.sums:
-            self.sums[key] = part
-            if type(tensor.recipe) is not Recipe:
-                self.ends.append(tensor)
-                if g is not None and part is not g and part.base is None:
-                    self.own.add(key)
-        elif key in self.own:
-            self.sums[key] += part
-        else:
-            self.sums[key] = self.sums[key] + part
-            self.own.add(key)
-
-    def take(self, tensor: Tensor) -> np.ndarray:
-        """Return the gradient of a tensor, which is whole, and keep it only if it is in `ends`."""
-        if type(tensor.recipe) is Recipe:
-            return self.sums.pop(id(tensor))
-        self.own.discard(id(tensor))
-        return self.sums[id(tensor)]
-
-    def deposit(self) -> None:
-        """Add the gradients of `ends` to their `.grad`, a tensor on memory of its own."""
-        for tensor in self.ends:
-            total = self.sums[id(tensor)]
-            if tensor.grad is not None:
-                tensor.grad.data += total
-                note_change(tensor.grad)
-            elif id(tensor) in self.own:
-                tensor.grad = from_numpy(np.asarray(total))
-            else:
-                tensor.grad = from_numpy(np.array(total))
+def _deposit(tensor, total):
+    """Add an array, which nobody else holds, to `.grad`."""
+    if tensor.grad is None:
+        tensor.grad = from_numpy(np.asarray(total))
+    else:
+        tensor.grad.data += total
+        note_change(tensor.grad)
 
 
 def _start(tensor, gradient):
@@ -245,11 +224,9 @@ def _start(tensor, gradient):
     return np.asarray(gradient, tensor.dtype)
 
 
-USED = Recipe(None, (), {})  # in the place of a recipe that was dropped
-
-
-def _require_unchanged(made, recipe):
+def _require_unchanged(made):
     """Refuse what was changed in place after an operation used or made it, unless it is linear."""
+    recipe = made.recipe
     for x in (made, *recipe.inputs):
         if isinstance(x, Tensor) and recipe.op not in LINEAR and changed_since(x, recipe):
             raise _changed(x, recipe)
@@ -259,12 +236,6 @@ def _changed(tensor, recipe):
     """The error for a tensor that was changed in place."""
     what = f"a tensor of shape {tensor.shape} was changed in place after {recipe.op.__name__}"
     return RuntimeError(f"backward: {what}, whose rule needs its old numbers; change a clone()")
-
-
-class _Kept(Recipe):
-    """The recipe of a tensor that keeps its gradient."""
-
-    __slots__ = ()
 
 
 def retain_grad(tensor: Tensor) -> None:
@@ -281,10 +252,12 @@ def retain_grad(tensor: Tensor) -> None:
     """
     if not tensor.requires_grad:
         raise RuntimeError("retain_grad: expected a tensor that wants a gradient, got none")
-    if type(tensor.recipe) is Recipe and tensor.recipe is not USED:
-        old = tensor.recipe
-        tensor.recipe = _Kept(old.op, old.inputs, old.kwargs)
-        tensor.recipe.moment = old.moment
+    if tensor._op not in (None, USED, keep_array):
+        inner = tensor.detach()
+        inner._requires_grad = True
+        inner._op, inner._inputs, inner._kwargs, inner._moment = tensor.recipe
+        tensor._op, tensor._inputs = keep_array, (inner,)
+        tensor._kwargs = {"keeper": weakref.ref(tensor)}
 
 
 class Recording:
@@ -410,6 +383,22 @@ def differences(f: Callable[[], float], x: np.ndarray, eps: float = 1e-6) -> np.
 def same(g: np.ndarray) -> np.ndarray:
     """The map of an input that the result repeats."""
     return g
+
+
+def keep_array(x: np.ndarray, keeper: weakref.ref) -> np.ndarray:
+    """The array itself: what stands between a tensor and its recipe while it keeps its gradient."""
+    return x
+
+
+@vjp(keep_array, linear=True)
+def keep_rule(y, x, keeper):
+    """The gradient passes, and is added to that of the tensor."""
+
+    def pull(g):
+        _deposit(keeper(), np.array(g))
+        return g
+
+    return pull
 
 
 @vjp(np.add, linear=True)

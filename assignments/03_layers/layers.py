@@ -82,7 +82,7 @@ class Parameter(Tensor):
         """Take an array's or a tensor's own memory; nested numbers are copied."""
         array = data.data if isinstance(data, Tensor) else data
         self.data = from_numpy(array).data if isinstance(array, np.ndarray) else as_array(array)
-        self.grad = self.recipe = None
+        self.grad = self._op = None
         self.requires_grad = requires_grad
 
     def __repr__(self) -> str:

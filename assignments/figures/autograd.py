@@ -22,14 +22,14 @@ def graph() -> Figure:
     z = product + b
     loss = z * z
     tensors = {X: x, W: w, B: b, PRODUCT: product, Z: z, LOSS: loss}
+    recipes = [(made, made.recipe) for made in topological_order(loss)]
     for tensor in tensors.values():
         retain_grad(tensor)
-    loss.backward(retain_graph=True)
+    loss.backward()
     figure, axes = canvas(9, 3.7, (-1.4, 12.8), (0, 5))
     boxes = {id(tensor): _box(axes, name, tensor) for name, tensor in tensors.items()}
-    for made in topological_order(loss):
-        inputs = made.recipe.inputs
-        maps = RULES[made.recipe.op](made.data, *(one.data for one in inputs))
+    for made, (op, inputs, *_) in recipes:
+        maps = RULES[op](made.data, *(one.data for one in inputs))
         for number, (one, pull) in enumerate(zip(inputs, maps, strict=True)):
             bend = (0.3, -0.3)[number] if inputs[0] is inputs[1] else 0
             _arrow(axes, boxes[id(one)], boxes[id(made)], bend)

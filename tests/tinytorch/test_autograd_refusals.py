@@ -64,7 +64,7 @@ def test_a_second_walk_is_refused():
     y = x * 2
     z = y * y
     z.backward()
-    assert (y.recipe, z.recipe) == (USED, USED)
+    assert (y._op, z._op) == (USED, USED)
     for again in (z, y, y + 1, (x * y).sum()):
         with pytest.raises(RuntimeError, match="walked before, and is gone; .*retain_graph=True"):
             again.backward()

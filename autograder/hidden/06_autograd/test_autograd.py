@@ -166,7 +166,7 @@ def backward_memory(agree, rng):
 
 @hidden("backward: a long chain, freed", points=4)
 def backward_far(agree, rng):
-    """Walk without recursion, and replace each recipe by USED once it was used."""
+    """Walk without recursion, and let go of what each recipe that was used kept alive."""
     agree("walk_far", length=int(rng.integers(10_000, 11_000)), number=float(rng.normal()))
 
 
