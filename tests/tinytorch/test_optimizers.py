@@ -253,6 +253,31 @@ def test_loading_goes_on_exactly_where_saving_stopped(kind):
         np.testing.assert_array_equal(got, want)
 
 
+@every_kind
+def test_what_is_remembered_does_not_depend_on_the_learning_rate(kind):
+    """So that a schedule acts at once, and only on the steps to come."""
+    kept = []
+    for lr in (0.0, 0.5):
+        (p,) = tensors(4)
+        optimizer = kind([p], **{**RICH[kind], "lr": lr, "weight_decay": 0})
+        walk(optimizer, [p.grad.data])
+        kept.append([v for v in optimizer.state[p].values() if isinstance(v, np.ndarray)])
+    np.testing.assert_array_equal(*kept)
+
+
+def test_loading_goes_by_the_numbers_and_forgets_what_was_here():
+    """State belongs to the number under which it was saved; where none was, none is left."""
+    params = tensors(2, 2, 2)
+    optimizer = SGD(params, momentum=0.5)
+    optimizer.step()
+    saved = optimizer.state_dict()
+    other = {i: {"step": 10 + i, "momentum_buffer": np.full(2, i)} for i in (2, 1)}
+    optimizer.load_state_dict({**saved, "state": other})
+    assert params[0] not in optimizer.state
+    assert [optimizer.state[p]["step"] for p in params[1:]] == [11, 12]
+    assert optimizer.state[params[2]]["momentum_buffer"].tolist() == [2.0, 2.0]
+
+
 def test_a_state_dict_shares_memory_and_holds_plain_values():
     """Ints, floats, bools and Tensors: 08 writes them without pickle."""
     (p,) = tensors((2, 3))
