@@ -55,7 +55,12 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 def linear_array(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
     """Compute x Wᵀ + b: (..., in) -> (..., out), the bias added in the product's own memory."""
     rows = x if x.ndim <= 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
-    y = rows @ weight.T  # one product of matrices, however many axes: a batch of them takes longer
+    # One product of matrices, however many axes: a batch of them takes longer. BLAS is faster where
+    # the larger matrix stands on the left, by more than turning a small result over takes.
+    if 2 * len(rows) > len(weight):
+        y = rows @ weight.T
+    else:
+        y = np.ascontiguousarray((weight @ rows.T).T)
     if bias is not None:
         y += bias
     return y if x.ndim <= 2 else y.reshape(*x.shape[:-1], len(weight))

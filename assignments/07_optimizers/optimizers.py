@@ -147,15 +147,15 @@ class Optimizer:
 
     def _state_of(self, p: Tensor, group: dict) -> dict:
         """Return the state of a parameter, made at its first step; refuse a strange gradient."""
-        g = p.grad
-        if g.shape != p.shape:
+        values, g = p.data, p.grad.data
+        if g.shape != values.shape:
             raise ValueError(f"step: expected a gradient of shape {p.shape}, got {g.shape}")
-        if g.dtype != p.dtype:
+        if g.dtype != values.dtype:
             raise TypeError(f"step: expected a gradient of {p.dtype}, got {g.dtype}: use astype")
         state = self.state.setdefault(p, {"step": 0})
         for name in self.buffers(group):
             if name not in state:
-                state[name] = np.zeros_like(p.data)
+                state[name] = np.zeros_like(values)
         return state
 
     def _fitting_groups(self, saved: list[dict]) -> list[dict]:
@@ -389,19 +389,20 @@ def _mix(average: np.ndarray, new: np.ndarray, share: float, scratch: np.ndarray
 
 
 def _blocks(p: np.ndarray, g: np.ndarray, state: dict) -> Iterator[tuple]:
-    """Cut values, gradient and buffers into views of at most BLOCK_BYTES, of the same places each.
+    """Cut values, gradient and buffers into views of about BLOCK_BYTES, of the same places each.
 
     Ten passes over a block that stays in the cache cost less than ten over the whole array, and no
     intermediate result is larger than a block. Arrays of unusual strides are cut between rows.
     """
-    if p.ndim and p.nbytes <= BLOCK_BYTES:  # NumPy's results are no arrays where no axis is
+    count = round(p.nbytes / BLOCK_BYTES)
+    if count < 2 and p.ndim:  # NumPy's results are no arrays where no axis is
         yield p, g, state
         return
     names = [name for name in state if name != "step"]
     arrays = [p, g, *map(state.get, names)]
     if all(array.flags.c_contiguous for array in arrays):
         arrays = [array.reshape(-1) for array in arrays]
-    rows = max(1, BLOCK_BYTES // max(arrays[0][:1].nbytes, 1))
+    rows = math.ceil(len(arrays[0]) / max(count, 1))
     for start in range(0, len(arrays[0]), rows):
         values, gradient, *buffers = [array[start : start + rows] for array in arrays]
         yield values, gradient, {**state, **dict(zip(names, buffers, strict=True))}
@@ -412,10 +413,8 @@ def _as_groups(name: str, params: Iterable) -> list[dict]:
     if isinstance(params, Tensor | dict) or not isinstance(params, Iterable):
         kind = type(params).__name__
         raise TypeError(f"{name}: expected a list of tensors or of dicts, got {kind}: write [...]")
-    if isinstance(params, set):
-        return [{"params": params}]
-    params = list(params)
-    return params if params and isinstance(params[0], dict) else [{"params": params}]
+    params = params if isinstance(params, set) else list(params)
+    return params if isinstance(next(iter(params), None), dict) else [{"params": params}]
 
 
 def _as_parameters(name: str, group: dict) -> list[Tensor]:
