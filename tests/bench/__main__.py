@@ -35,6 +35,10 @@ console = Console(highlight=False)
 
 def main(names: list[str]) -> int:
     """Run the benchmarks called `names`, or all; return the exit code."""
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        console.print(f"no benchmark {', '.join(unknown)}; choose from: {', '.join(BENCHMARKS)}")
+        return 2
     bars = []
     for name in names or BENCHMARKS:
         with console.status(f"measuring {name}"):
