@@ -91,7 +91,8 @@ def bars() -> list[Bar]:
             TIME,
             0.6,
             median_ratio(pairs),
-            note="784-256-128-10, batch 64, Adam, one thread, CPU time / PyTorch's",
+            note="784-256-128-10, batch 64, Adam, one thread, CPU time / PyTorch's; settings "
+            "OPENBLAS_* of the environment are left out, they can hold the BLAS back",
             details={"rounds": ROUNDS, "steps": BLOCK, "microseconds": microseconds},
         ),
         Bar(
