@@ -86,6 +86,7 @@ def _environment(token: str) -> dict[str, str]:
         "user.name": "autograder",
         "user.email": "autograder@users.noreply.github.com",
         "gc.auto": "0",
+        "advice.pushUpdateRejected": "false",  # its hints would hide that a push was rejected
         "core.hooksPath": os.devnull,
     }
     pairs = {}

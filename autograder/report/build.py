@@ -119,6 +119,11 @@ def overall_status(statuses: Sequence[str], earned: bool) -> str:
     return next(one for one in ("failed", "timeout", "error", "partial") if one in statuses)
 
 
+def course_id(title: str) -> str:
+    """Example: "TinyTorch 2" -> "tinytorch-2"."""
+    return re.sub(r"[^a-z0-9]+", "-", title.lower())
+
+
 def utc(moment: datetime) -> str:
     """Return an aware `moment` as RFC 3339 in UTC: "2026-11-20T23:19:00.000Z"."""
     text = moment.astimezone(timezone.utc).isoformat(timespec="milliseconds")
@@ -132,7 +137,7 @@ def _head(course: Course, now: datetime, supersedes: str | None) -> dict[str, An
         "supersedes": supersedes,
         "audience": "staff",
         "created_at": utc(now),
-        "course": {"id": re.sub(r"[^a-z0-9]+", "-", course.title.lower()), "title": course.title},
+        "course": {"id": course_id(course.title), "title": course.title},
         "environment": _environment(),
         "metrics": [],
     }

@@ -1,0 +1,28 @@
+"""The scores repository: every published report with its signature, appended and never changed.
+
+    reports/<repository id>/<report id>.json       the staff's report, as it was signed
+    reports/<repository id>/<report id>.json.sig   who vouches for it
+
+`append` writes into a folder, `share` into a git repository that others write to as well, `read`
+returns what counts and says of all the rest why it does not.
+"""
+
+from autograder.scores.claims import Rules, read_roster, read_suites
+from autograder.scores.folder import ReplayError, ScoresError, append
+from autograder.scores.reading import Collected, Refused, read
+from autograder.scores.remote import Shared, share, update
+
+__all__ = [
+    "Collected",
+    "Refused",
+    "ReplayError",
+    "Rules",
+    "ScoresError",
+    "Shared",
+    "append",
+    "read",
+    "read_roster",
+    "read_suites",
+    "share",
+    "update",
+]
