@@ -163,13 +163,31 @@ def class_(folder, out, jobs, modules, seed, limits, unsandboxed):
 
 
 @main.command()
-@click.argument("ledger", type=click.Path(path_type=Path))
+@click.argument("source", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), required=True)
-def leaderboard(ledger, out):
-    """Rank the reports in LEDGER and write leaderboard.json, leaderboard.csv and index.html."""
-    from autograder.leaderboard import publish
+@click.option("--signers", type=click.Path(path_type=Path), help="Whose signed reports count.")
+@click.option("--roster", type=click.Path(path_type=Path), help="CSV with a column repository_id.")
+@click.option("--suites", type=click.Path(path_type=Path), help="Earlier suites that still count.")
+@click.option("--term", help="Reports of another term do not count.")
+@click.option("--public", is_flag=True, help="Leave out of leaderboard.json what is for staff.")
+def leaderboard(source, out, signers, roster, suites, term, public):
+    """Rank the reports in SOURCE and write leaderboard.json, leaderboard.csv and index.html.
 
-    click.echo(publish(ledger, out))
+    SOURCE is the ledger of this machine; or, with --signers, a clone of the scores repository:
+    then every report that is refused stands in leaderboard.json with its reason.
+    """
+    from autograder.leaderboard import publish, publish_scores
+
+    if signers is None:
+        click.echo(publish(source, out))
+        return
+
+    from autograder.leaderboard.collect import collect
+
+    collected = collect(source, signers, roster=roster, suites=suites, term=term)
+    for one in collected.refused:
+        click.echo(f"autograder: refused {one.path} ({one.kind}): {one.reason}", err=True)
+    click.echo(publish_scores(collected, out, public=public))
 
 
 scores_option = click.option(

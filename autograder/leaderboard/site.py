@@ -9,7 +9,7 @@ import io
 import json
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -19,6 +19,9 @@ from autograder.leaderboard.ranking import Standing, rank
 from autograder.ledger import Ledger, LedgerError
 from autograder.report.build import utc
 from autograder.report.files import replace
+
+if TYPE_CHECKING:
+    from autograder.scores import Collected
 
 HERE = Path(__file__).parent
 FEW = 6  # modules that fit beside each other with their titles
@@ -35,20 +38,47 @@ def publish(
 
     Returns the path of the page.
     """
-    book, out = Ledger(ledger), Path(out)
+    book = Ledger(ledger)
     if not book.file.is_file():
         cure = "name the folder `ledger` that `autograder class` made"
+        if (book.folder / "reports").is_dir():
+            cure = "for a scores repository say with --signers whose reports count"
         raise LedgerError(f"{ledger}: expected a ledger, got no reports.ndjson in it; {cure}")
+    return _write(rank(book), Path(out), course, now)
+
+
+def publish_scores(
+    collected: Collected,
+    out: str | Path,
+    *,
+    public: bool = False,
+    course: Course | None = None,
+    now: datetime | None = None,
+) -> Path:
+    """Rank what was `collected` from a scores repository, and write the same files as `publish`.
+
+    What was refused stands in leaderboard.json, for staff; not if that is to be `public`.
+    """
+    staff = {} if public else {"refused": [one._asdict() for one in collected.refused]}
+    return _write(rank(collected.accepted), Path(out), course, now, staff)
+
+
+def _write(
+    standing: Standing,
+    out: Path,
+    course: Course | None,
+    now: datetime | None,
+    staff: dict[str, Any] | None = None,
+) -> Path:
     course, now = course or load_course(), now or datetime.now(timezone.utc)
-    standing = rank(book)
     out.mkdir(parents=True, exist_ok=True)
-    replace(out / "leaderboard.json", _json(standing, course, now))
+    replace(out / "leaderboard.json", _json(standing, course, now, staff or {}))
     replace(out / "leaderboard.csv", _csv(standing))
     replace(out / "index.html", _page(standing, course, now))
     return out / "index.html"
 
 
-def _json(standing: Standing, course: Course, now: datetime) -> bytes:
+def _json(standing: Standing, course: Course, now: datetime, staff: dict[str, Any]) -> bytes:
     document: dict[str, Any] = {
         "schema": "leaderboard/1",
         "course": course.title,
@@ -71,6 +101,7 @@ def _json(standing: Standing, course: Course, now: datetime) -> bytes:
             }
             for row in standing.named
         ],
+        **staff,
     }
     return (json.dumps(document, indent=1, allow_nan=False) + "\n").encode("ascii")
 

@@ -48,11 +48,10 @@ class Rules:
 
 def read_roster(path: Path) -> frozenset[int]:
     """Return the column `repository_id` of the CSV file `path`; GraderError names a bad line."""
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        rows = csv.DictReader(file)
-        if "repository_id" not in (rows.fieldnames or ()):
-            raise GraderError(f"{path}: expected a column repository_id, got {rows.fieldnames}")
-        ids = [(rows.line_num, (row["repository_id"] or "").strip()) for row in rows]
+    rows = csv.DictReader(_text(path).splitlines())
+    if "repository_id" not in (rows.fieldnames or ()):
+        raise GraderError(f"{path}: expected a column repository_id, got {rows.fieldnames}")
+    ids = [(rows.line_num, (row["repository_id"] or "").strip()) for row in rows]
     for line, one in ids:
         if not re.fullmatch("[1-9][0-9]{0,18}", one):
             raise GraderError(f"{path}, line {line}: expected a numeric repository id, got {one!r}")
@@ -61,12 +60,20 @@ def read_roster(path: Path) -> frozenset[int]:
 
 def read_suites(path: Path) -> frozenset[str]:
     """Return the suite digests in `path`, one a line; what follows a `#` says why."""
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = _text(path).splitlines()
     digests = [digest for line in lines if (digest := line.partition("#")[0].strip())]
     for one in digests:
         if not SUITE.fullmatch(one):
             raise GraderError(f"{path}: expected sha256: and 64 hexadecimal digits, got {one!r}")
     return frozenset(digests)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise GraderError(f"{path}: expected a text file, got none ({reason})") from None
 
 
 def fault(report: Report, rules: Rules) -> Fault | None:
