@@ -19,11 +19,11 @@ FUNCTION_LINES, README_LINES, FILE_LINES = 40, 40, 300
 # One file per assignment is the design. The curriculum puts some sixty names into 01, into 05
 # datasets, samplers, a loader, transforms and the readers of two formats, into 06 the rules of
 # fifty operations, and into 08 schedules, clipping, checkpoints and a trainer.
-ALLOWED = {"tinytorch/tensor.py": 430, "assignments/01_tensor/tensor.py": 430} | {
+ALLOWED = {"tinytorch/tensor.py": 435, "assignments/01_tensor/tensor.py": 435} | {
     "tinytorch/dataloader.py": 420,
     "assignments/05_dataloader/dataloader.py": 420,
-    "tinytorch/autograd.py": 425,
-    "assignments/06_autograd/autograd.py": 425,
+    "tinytorch/autograd.py": 430,
+    "assignments/06_autograd/autograd.py": 430,
     "tinytorch/training.py": 380,
     "assignments/08_training/training.py": 380,
 }

@@ -148,7 +148,8 @@ def backward(tensor: Tensor, gradient=None, retain_graph: bool = False) -> None:
     # The body of this loop is what a gradient costs, so it calls little, and no zip.
     while order:
         made = order.pop()
-        g, rule, inputs, kwargs = sums.pop(id(made)), RULES[made._op], made._inputs, made._kwargs
+        g, rule = sums.pop(id(made)), RULES[made._op]
+        inputs, kwargs, number = made._inputs, made._kwargs, 0
         if made._moment != now:
             _require_unchanged(made)
         if len(inputs) == 2 and not kwargs:  # most are so, and argument lists take twice as long
@@ -157,29 +158,30 @@ def backward(tensor: Tensor, gradient=None, retain_graph: bool = False) -> None:
             maps = rule(made.data, a, b)
         else:
             maps = _maps(rule, made.data, inputs, kwargs)
-        number = 0
         for x in inputs:
             if isinstance(x, Tensor) and x._requires_grad:
-                part, array, key = maps[number](g), x.data, id(x)
-                if part.shape != array.shape or part.dtype is not array.dtype:
-                    part = _fit(part, array)
-                if key not in sums:
+                part, key = maps[number](g), id(x)
+                if key in own:
+                    try:
+                        sums[key] += part
+                    except ValueError:  # it has the shape of y, to which x was broadcast
+                        sums[key] += _fit(part, x.data)
+                elif key in sums:
+                    sums[key] = np.asarray(sums[key] + _fit(part, x.data))
+                    own.add(key)
+                else:
+                    if part.shape != x.data.shape or part.dtype is not x.data.dtype:
+                        part = _fit(part, x.data)
                     sums[key] = part
                     if not x._op:
                         leaves.append(x)
-                        if part is not g and part.base is None:  # new, so nobody else's
-                            own.add(key)
-                elif key in own:
-                    sums[key] += part
-                else:
-                    sums[key] = sums[key] + part
-                    own.add(key)
+                        if type(part) is np.ndarray and part is not g and part.base is None:
+                            own.add(key)  # the map made it, so it is nobody else's
             number += 1
         if not retain_graph:
             made._op, made._inputs = USED, ()
     for leaf in leaves:
-        total = sums[id(leaf)]
-        _deposit(leaf, total if id(leaf) in own else np.array(total))
+        _deposit(leaf, sums[id(leaf)], id(leaf) in own)
 
 
 def _maps(rule, y, inputs, kwargs):
@@ -194,10 +196,10 @@ def _fit(part, array):
     return part.astype(array.dtype, copy=False)
 
 
-def _deposit(tensor, total):
-    """Add an array, which nobody else holds, to `.grad`."""
+def _deposit(tensor, total, own):
+    """Add an array to `.grad`: itself if it is our own, else a copy."""
     if tensor.grad is None:
-        tensor.grad = from_numpy(np.asarray(total))
+        tensor.grad = from_numpy(total if own else np.array(total))
     else:
         tensor.grad.data += total
         note_change(tensor.grad)
@@ -395,7 +397,7 @@ def keep_rule(y, x, keeper):
     """The gradient passes, and is added to that of the tensor."""
 
     def pull(g):
-        _deposit(keeper(), np.array(g))
+        _deposit(keeper(), g, own=False)
         return g
 
     return pull

@@ -150,9 +150,11 @@ def _result(data, op, inputs, kwargs, wanted):
     out.data = data
     out.grad = None
     out._requires_grad = wanted
-    out._op = op if wanted else None
     if wanted:
-        out._inputs, out._kwargs, out._moment = inputs, kwargs, _clock
+        out._op, out._inputs = op, inputs
+        out._kwargs, out._moment = kwargs, _clock
+    else:
+        out._op = None
     return out
 
 

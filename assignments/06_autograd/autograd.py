@@ -143,10 +143,10 @@ def _fit(part, array):
     return part.astype(array.dtype, copy=False)
 
 
-def _deposit(tensor, total):
-    """Add an array, which nobody else holds, to `.grad`."""
+def _deposit(tensor, total, own):
+    """Add an array to `.grad`: itself if it is our own, else a copy."""
     if tensor.grad is None:
-        tensor.grad = from_numpy(np.asarray(total))
+        tensor.grad = from_numpy(total if own else np.array(total))
     else:
         tensor.grad.data += total
         note_change(tensor.grad)
@@ -336,7 +336,7 @@ def keep_rule(y, x, keeper):
     """The gradient passes, and is added to that of the tensor."""
 
     def pull(g):
-        _deposit(keeper(), np.array(g))
+        _deposit(keeper(), g, own=False)
         return g
 
     return pull

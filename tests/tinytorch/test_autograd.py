@@ -14,6 +14,7 @@ from tinytorch import autograd
 from tinytorch.autograd import (
     RULES,
     backward,
+    check_grads,
     enable_grad,
     retain_grad,
     topological_order,
@@ -57,6 +58,20 @@ def test_a_reused_result_passes_on_the_sum_of_its_uses():
     y = x * w
     (y * y).sum().backward()
     assert (w.grad.tolist(), x.grad.tolist()) == ([24.0], [36.0])
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (3,), (1, 3), (2, 1), (2, 3)])
+def test_any_number_of_uses_add_up_whatever_each_was_broadcast_to(shape):
+    """Parts of the shape of the input and parts of larger shapes, in any order."""
+    x, y, z = np.full(shape, 0.5), np.arange(6.0).reshape(2, 3), np.ones((4, 1, 1))
+
+    def uses(x, y, z):
+        every = (x * y, x + x, x * z, x * 3, (x * y) * (x - z), x)
+        return sum((one.sum() for one in every[1:]), every[0].sum())
+
+    check_grads(uses, x, y, z)
+    check_grads(lambda x, y, z: uses(x * 1, y, z), x, y, z)
+    check_grads(lambda x: x.sum() * x.sum() * x.sum() + x.sum() * 2 + x.mean() * x.sum(), x)
 
 
 def test_a_tensor_used_near_and_far_waits_for_the_far_use():
