@@ -1,6 +1,10 @@
-"""Makes property tests exact: the same examples in every run, and no deadline to miss."""
+"""Property tests draw the same examples in every run; Ctrl-C means what it means at a terminal."""
+
+import signal
 
 from hypothesis import settings
 
 settings.register_profile("exact", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("exact")
+# A job in the background of a shell ignores it, and hands that on to its children.
+signal.signal(signal.SIGINT, signal.default_int_handler)
