@@ -208,12 +208,31 @@ def plan(out, scores, image, only, prefix, force, hints):
 
     Reads GH_TOKEN, GITHUB_API_URL and GITHUB_REPOSITORY_OWNER, as in grade.yml.
     """
-    from autograder.github.runs import plan_run
+    from autograder.github.runs import plan_run, quoted
 
     done = plan_run(out, scores, image, only=only, prefix=prefix, force=force, hints=hints)
-    for line in done.lines:
+    for line in quoted(done.lines):
         click.echo(line)
     click.echo(f"{len(done.jobs)} to grade in {len(done.shards)} shards")
+
+
+@main.command()
+@click.argument("raw", type=click.Path(path_type=Path))
+@click.option("--plan", "plan_file", type=click.Path(path_type=Path), default="plan/plan.json")
+@scores_option
+@click.option("--key", type=click.Path(path_type=Path), required=True, help="Signs the reports.")
+@click.option("--overrides", type=click.Path(path_type=Path), help="Overrides and extensions.")
+@click.option("--notices", is_flag=True, help="Print the notices of old GitHub Classroom, too.")
+def publish(raw, plan_file, scores, key, overrides, notices):
+    """Hold the raw reports below RAW against the plan, sign and append them, tell the students.
+
+    Reads GH_TOKEN, GITHUB_API_URL, GITHUB_APP_ID and AUTOGRADER_KEY_FILE, as in grade.yml.
+    """
+    from autograder.github.runs import publish_run, quoted
+
+    done = publish_run(raw, plan_file, scores, key, overrides=overrides, notices=notices)
+    for line in quoted(done):
+        click.echo(line)
 
 
 @main.command()

@@ -20,6 +20,7 @@ CHECK = ".github/workflows/check.yml"
 WORKFLOWS = [
     CHECK,
     "autograder/template/files/visible-tests.yml",
+    ".github/workflows/grade.yml",
     ".github/workflows/leaderboard.yml",
 ]
 MAKE = """\

@@ -35,6 +35,7 @@ class Job:
     modules: tuple[str, ...]
     seed: int
     attempt: int
+    files: tuple[tuple[str, str], ...] = ()  # each module's, with its SHA-256
     notes: tuple[str, ...] = ()  # what was not read, and why
     refused: str | None = None  # why nothing of it can be graded
     supersedes: str | None = None
@@ -108,7 +109,8 @@ def read_plan(path: Path) -> Plan:
 def _job(data: dict[str, Any]) -> Job:
     if set(data) != {field.name for field in fields(Job)}:
         raise ValueError("another schema")
-    return Job(**data | {"modules": tuple(data["modules"]), "notes": tuple(data["notes"])})
+    lists = {name: tuple(data[name]) for name in ("modules", "notes")}
+    return Job(**data | lists | {"files": tuple((name, sha) for name, sha in data["files"])})
 
 
 def _json(document: dict[str, Any]) -> bytes:

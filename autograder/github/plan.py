@@ -7,6 +7,7 @@ what the server says in its activity; a commit's date is whatever its author typ
 
 from __future__ import annotations
 
+import hashlib
 import heapq
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
@@ -62,9 +63,9 @@ class Sweep:
 
     def __post_init__(self):
         """Look up once what every job shares."""
-        assignments = load_course().assignments
-        self.modules = tuple(one.id for one in assignments)
-        self.suite = suite_digest(assignments)
+        self.assignments = load_course().assignments
+        self.modules = tuple(one.id for one in self.assignments)
+        self.suite = suite_digest(self.assignments)
         self.known = frozenset(self.published.repositories())
 
     def plan(self, only: int | None = None) -> tuple[Plan, dict[str, bytes]]:
@@ -160,7 +161,14 @@ class Sweep:
             return None
         job = self._job(repository, push, digest)
         job = replace(job, tree=submission.tree, digest=digest, notes=submission.notes)
+        job = replace(job, files=tuple(self._files(submission)))
         return job, pack(submission)
+
+    def _files(self, submission: Submission) -> Iterator[tuple[str, str]]:
+        for one in self.assignments:
+            content = submission.source(one.module)
+            if content is not None:
+                yield one.source, hashlib.sha256(content).hexdigest()
 
     def _refused(self, repository: Repository, push: Push, reason: str) -> Job:
         return replace(self._job(repository, push, push.after), refused=reason)

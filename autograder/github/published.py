@@ -1,13 +1,12 @@
 """What is published: the scores repository, the only memory that delivery has.
 
 reports/<repository id>/<report id>.json (.json.sig)    for good, only ever added
-feedback/<repository id>.json                           which report its student was told of
+feedback/<repository id>.json                           the last report its student knows of
 """
 
 from __future__ import annotations
 
 import json
-from datetime import datetime, timezone
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -44,40 +43,39 @@ class Published:
         graded = [one for one in same if one.get("status") != "ungradable"]
         return bool(graded) or len(same) >= TRIES
 
-    def earlier(self, repository: int, report_id: str) -> dict[str, Any] | None:
-        """Return the last graded report before this one."""
-        before = [one for one in self.graded(repository) if one["report_id"] < report_id]
-        return before[-1] if before else None
+    def newest(self, repository: int) -> dict[str, Any]:
+        """Return the report of the last push, whichever was published last."""
+        return max(self.reports(repository), key=_turn)
+
+    def earlier(self, repository: int, report: dict[str, Any]) -> dict[str, Any] | None:
+        """Return the last graded report of another commit before this one."""
+        commit = report["submission"]["commit"]
+        before = [one for one in self.graded(repository) if _turn(one) < _turn(report)]
+        others = [one for one in before if one["submission"]["commit"] != commit]
+        return max(others, key=_turn, default=None)
 
     def graded(self, repository: int) -> list[dict[str, Any]]:
         """Return the reports that hold a score, oldest first."""
         return [one for one in self.reports(repository) if one.get("status") != "ungradable"]
 
-    def untold(self, now: datetime) -> list[int]:
-        """Return the repositories whose student does not know the newest report, or all of it."""
-        return [one for one in self.repositories() if not self._is_told(one, now)]
+    def untold(self) -> list[int]:
+        """Return the repositories whose students do not know of all that is published."""
+        return [one for one in self.repositories() if self._told(one) != self._last(one)]
 
-    def told(self, repository: int) -> dict[str, Any]:
-        """Return what was told last; nothing before the first time."""
-        found = _read(self._told(repository))
-        return found if isinstance(found, dict) else {}
-
-    def tell(self, repository: int, report_id: str, at: str, due: str | None, full: bool) -> None:
-        """Note that the student was told of a report; `due` is when the hidden checks follow."""
-        known = self.told(repository)
-        shown = at if full else known.get("hidden_at")
-        note = {"report_id": report_id, "at": at, "hidden_at": shown, "due": due}
-        path = self._told(repository)
+    def tell(self, repository: int) -> None:
+        """Note that the student knows of all reports that there are now."""
+        path = self._feedback(repository)
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace(path, json.dumps(note).encode() + b"\n")
+        replace(path, json.dumps({"report_id": self._last(repository)}).encode() + b"\n")
 
-    def _is_told(self, repository: int, now: datetime) -> bool:
-        told = self.told(repository)
-        newest = max(path.stem for path in self._files(repository))
-        due = told.get("due")
-        return told.get("report_id") == newest and not (due and _moment(due) <= now)
+    def _told(self, repository: int) -> str | None:
+        found = _read(self._feedback(repository))
+        return found.get("report_id") if isinstance(found, dict) else None
 
-    def _told(self, repository: int) -> Path:
+    def _last(self, repository: int) -> str:
+        return max(path.stem for path in self._files(repository))
+
+    def _feedback(self, repository: int) -> Path:
         return self.folder / "feedback" / f"{repository}.json"
 
     def _files(self, repository: int) -> list[Path]:
@@ -103,5 +101,7 @@ def _read(path: Path) -> Any:
         return None
 
 
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(timezone.utc)
+def _turn(report: dict[str, Any]) -> tuple[str, int, str]:
+    """Return a report's place in the order of pushes, which is not that of publishing."""
+    origin = report["submission"]
+    return origin.get("submitted_at") or "", origin.get("attempt", 1), report["report_id"]

@@ -59,7 +59,7 @@ def _git(arguments: list[str], token: str) -> str:
     try:
         done = subprocess.run(
             bounded,
-            env=_environment(token),
+            env=_environment() | credentials(token),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=FETCH_S,
@@ -77,7 +77,8 @@ def _verb(arguments: list[str]) -> str:
     return arguments[2] if arguments[0] == "-C" else arguments[0]
 
 
-def _environment(token: str) -> dict[str, str]:
+def credentials(token: str) -> dict[str, str]:
+    """Return the environment by which git knows who pushes, and to which server it says so."""
     server = os.environ.get("GITHUB_SERVER_URL") or SERVER
     basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
     settings = {
@@ -89,9 +90,13 @@ def _environment(token: str) -> dict[str, str]:
         "advice.pushUpdateRejected": "false",  # its hints would hide that a push was rejected
         "core.hooksPath": os.devnull,
     }
-    pairs = {}
+    pairs = {"GIT_CONFIG_COUNT": str(len(settings))}
     for number, (key, value) in enumerate(settings.items()):
         pairs |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return pairs
+
+
+def _environment() -> dict[str, str]:
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": os.devnull,
@@ -99,6 +104,4 @@ def _environment(token: str) -> dict[str, str]:
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_TERMINAL_PROMPT": "0",
-        "GIT_CONFIG_COUNT": str(len(settings)),
-        **pairs,
     }

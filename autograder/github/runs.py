@@ -5,21 +5,29 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from assignments.catalog import load_course
 from autograder.errors import GraderError
 from autograder.github.answers import Answers
 from autograder.github.client import WRITE_PAUSE_S, Client
-from autograder.github.job import Plan, write_plan
+from autograder.github.job import Plan, read_plan, write_plan
 from autograder.github.plan import Scope, Sweep
+from autograder.github.publish import Publisher
 from autograder.github.published import Published
-from autograder.github.repositories import clone
+from autograder.github.repositories import Rejected, clone, commit_and_push, credentials
+from autograder.github.ruling import Policy, load_policy
+from autograder.github.tell import Herald
+from autograder.report.submitter import VARIABLE, load_key
+from autograder.scores import share
 
+SUMMARY = 900_000  # characters; GitHub takes a MiB
 IMAGE = re.compile(r"[\w./:-]+@(sha256:[0-9a-f]{64})")
 
 
@@ -64,7 +72,7 @@ def plan_run(
             force=force,
         )
         plan, archives = sweep.plan(int(only) if only else None)
-        untold = published.untold(datetime.now(timezone.utc))
+        untold = published.untold()
     shutil.rmtree(out, ignore_errors=True)
     write_plan(plan, archives, out)
     outputs(
@@ -74,12 +82,109 @@ def plan_run(
     return plan
 
 
+def publish_run(
+    raw: Path, plan_file: Path, scores: str, key: Path, *, overrides: Path | None, notices: bool
+) -> Iterator[str]:
+    """Publish what came back of a plan, then tell the students; yield what there is to say."""
+    token = variable("GH_TOKEN", "the app's installation token for students' repositories")
+    app = variable("GITHUB_APP_ID", "the app's numeric id")
+    if not app.isdecimal():
+        raise GraderError(f"GITHUB_APP_ID is {app[:80]!r}: expected the app's numeric id")
+    policy = load_policy(overrides=overrides)
+    writes = os.environ.get("SCORES_TOKEN") or token
+    publisher = _publish(raw, read_plan(plan_file), scores, key, policy, writes)
+    yield from publisher.lines
+    herald = _tell(scores, writes, policy, int(app), notices)
+    yield from herald.lines
+    summary(herald.rows, [*publisher.plan.lines, *publisher.lines, *herald.lines])
+    for line in herald.said:
+        yield Notice(line)
+
+
+class Notice(str):
+    """A line that GitHub is meant to obey."""
+
+
+def _publish(
+    raw: Path, plan: Plan, scores: str, key: Path, policy: Policy, token: str
+) -> Publisher:
+    submitter_key = Path(variable(VARIABLE, "a file with the key that hides names"))
+    if not submitter_key.is_file():
+        raise GraderError(f"{submitter_key}: expected the submitter key; a new one renames all")
+    with cloned(scores, token) as published:
+        publisher = Publisher(
+            plan=plan,
+            published=published,
+            course=load_course(),
+            policy=policy,
+            submitter_key=load_key(submitter_key),
+            signing_key=key,
+            now=datetime.now(timezone.utc),
+        )
+        signed = publisher.signed(raw)
+    with environment(credentials(token)):
+        shared = share(scores, signed)
+    publisher.lines += [*shared.replays, f"{shared.appended} reports published"]
+    return publisher
+
+
+def _tell(scores: str, token: str, policy: Policy, app: int, notices: bool) -> Herald:
+    """Tell whoever does not know yet, and note it; another publisher's push is no obstacle."""
+    with cloned(scores, token) as published:
+        herald = Herald(make_client(), published, policy, app, notices)
+        told = herald.tell()
+        try:
+            commit_and_push(published.folder, "Note who was told", token)
+            return herald
+        except Rejected:
+            pass
+    with cloned(scores, token) as published:
+        for repository in told:
+            published.tell(repository)
+        commit_and_push(published.folder, "Note who was told", token)
+    return herald
+
+
+@contextmanager
+def environment(changes: dict[str, str]) -> Iterator[None]:
+    """Add `changes` to the environment for a while: what is started then inherits them."""
+    before = os.environ.copy()
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
 @contextmanager
 def cloned(scores: str, token: str) -> Iterator[Published]:
     """Hold a fresh clone of the scores repository."""
     with TemporaryDirectory(prefix="scores-") as folder:
         clone(scores, Path(folder) / "scores", token)
         yield Published(Path(folder) / "scores")
+
+
+def quoted(lines: Iterable[str]) -> Iterator[str]:
+    """Yield `lines` so that GitHub obeys none of them but a Notice."""
+    token = secrets.token_hex(16)
+    for line in lines:
+        if isinstance(line, Notice):
+            yield line
+        else:
+            yield from (f"::stop-commands::{token}", " ".join(line.split()), f"::{token}::")
+
+
+def summary(rows: Iterable[tuple[int, str, str]], lines: Iterable[str]) -> None:
+    """Append to the job's summary, which staff read: who was told what, and what went wrong."""
+    file = os.environ.get("GITHUB_STEP_SUMMARY")
+    if file:
+        table = [f"| {one} | `{commit[:10]}` | {score} |" for one, commit, score in rows]
+        head = ["| Repository | Commit | Told |", "|---:|---|---|"]
+        said = [f"- `{line.replace('`', chr(39))}`" for line in lines]
+        text = "\n".join([*(head + table if table else []), "", *said, ""])
+        with open(file, "a", encoding="utf-8") as stream:
+            stream.write(text[:SUMMARY])
 
 
 def outputs(**values: str) -> None:

@@ -1,0 +1,85 @@
+"""Publish: raw reports become signed ones in the scores repository. Never runs student code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from assignments.catalog import Course
+from autograder.github.job import Job, Plan
+from autograder.github.published import Published
+from autograder.github.ruling import Policy, ruled
+from autograder.github.verdict import ClaimError, final_report, read_claim, refusal
+from autograder.sandbox.text import one_line
+from autograder.signatures import sign
+
+KILLED = (124, 137)  # by `timeout`, and by the kernel for memory or by `timeout --kill-after`
+
+
+@dataclass
+class Publisher:
+    """What reports are made with, and what there was to say."""
+
+    plan: Plan
+    published: Published
+    course: Course
+    policy: Policy
+    submitter_key: bytes
+    signing_key: Path
+    now: datetime
+    lines: list[str] = field(default_factory=list)
+
+    def signed(self, raw: Path) -> list[tuple[bytes, bytes]]:
+        """Return every report of the plan that came back, with its signature."""
+        return [self._sign(report) for report in self._reports(raw)]
+
+    def _reports(self, raw: Path) -> Iterator[dict[str, Any]]:
+        for job in self.plan.jobs:
+            if job.refused is not None:
+                yield self._rule(self._refusal(job.refused, "error", job))
+        for number, keys in enumerate(self.plan.shards):
+            for key in keys:
+                job = self.plan.job(key)
+                report = self._report(raw, number, job)
+                if report is None:
+                    self._say(job, "no report came back: the next sweep takes it up")
+                else:
+                    yield self._rule(report)
+
+    def _report(self, raw: Path, shard: int, job: Job) -> dict[str, Any] | None:
+        try:
+            claim = read_claim(raw, shard, job.key)
+            if claim is None:
+                return None
+            if isinstance(claim, int):
+                raise ClaimError(_ended(claim))
+            key, now = self.submitter_key, self.now
+            return final_report(claim, job, self.plan, self.course, key=key, now=now)
+        except ClaimError as error:
+            self._say(job, str(error))
+            return self._refusal(str(error), "ungradable", job)
+
+    def _refusal(self, reason: str, status: str, job: Job) -> dict[str, Any]:
+        key, now = self.submitter_key, self.now
+        return refusal(reason, status, job, self.plan, self.course, key=key, now=now)
+
+    def _rule(self, report: dict[str, Any]) -> dict[str, Any]:
+        repository = report["submission"]["repository_id"]
+        return ruled(report, self.published.reports(repository), self.policy)
+
+    def _sign(self, report: dict[str, Any]) -> tuple[bytes, bytes]:
+        content = json.dumps(report, indent=1, allow_nan=False).encode("ascii") + b"\n"
+        return content, sign(content, self.signing_key)
+
+    def _say(self, job: Job, line: str) -> None:
+        self.lines.append(one_line(f"{job.repository} {job.commit[:10]}: {line}", 400))
+
+
+def _ended(code: int) -> str:
+    if code in KILLED:
+        return f"the container was ended for its time or memory (exit code {code})"
+    return f"the container ended without a report (exit code {code})"

@@ -1,0 +1,102 @@
+"""Tell students what is published: each at most once, and whoever was missed with the next sweep.
+
+Nothing is ever posted twice: a check run is found by its commit and the app, the comment by its
+marker and the app, and then they are edited. A student can write the marker, but not as the app.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from autograder.github import feedback
+from autograder.github.client import Client, GitHubError
+from autograder.github.published import Published
+from autograder.github.ruling import Policy, rule
+
+BUDGET_S = 420.0  # of a job's ten minutes; GitHub allows some 500 writes an hour anyway
+SILENCES = 3
+
+
+@dataclass
+class Herald:
+    """Who tells, and what came of it."""
+
+    client: Client
+    published: Published
+    policy: Policy
+    app: int  # the app's own id
+    notices: bool = False
+    budget_s: float = BUDGET_S
+    lines: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)  # old Classroom notices
+    rows: list[tuple[int, str, str]] = field(default_factory=list)  # repository, commit, score
+
+    def tell(self) -> list[int]:
+        """Tell all who do not know yet; return who was told."""
+        ends, silent, told = time.monotonic() + self.budget_s, 0, []
+        waiting = self.published.untold()
+        for number, repository in enumerate(waiting):
+            if silent == SILENCES or time.monotonic() > ends:
+                self.lines.append(f"{len(waiting) - number} are told with the next sweep")
+                break
+            try:
+                self._tell(repository)
+                silent = 0
+            except GitHubError as error:
+                self.lines.append(f"repository {repository}: {error}")
+                silent += not error.is_gone
+                if not error.is_gone:
+                    continue
+            self.published.tell(repository)
+            told.append(repository)
+        return told
+
+    def _tell(self, repository: int) -> None:
+        report = self.published.newest(repository)
+        earlier = self.published.earlier(repository, report)
+        reports = self.published.reports(repository)
+        decisions = rule(report, reports, self.policy)
+        view = feedback.student_view(report, decisions)
+        before = earlier and feedback.student_view(earlier, rule(earlier, reports, self.policy))
+        run = feedback.check_run(view, before, decisions)
+        score = run["output"]["title"]
+        self._write_check_run(repository, run)
+        self._write_comment(repository, feedback.comment(view, before, decisions))
+        self.rows.append((repository, view["submission"]["commit"], score))
+        if self.notices:
+            self.said.extend(feedback.notices(view))
+
+    def _write_check_run(self, repository: int, run: dict[str, Any]) -> None:
+        try:
+            known = self.client.check_runs(repository, run["head_sha"], run["name"], self.app)
+            self.client.write_check_run(repository, run, known[0]["id"] if known else None)
+        except GitHubError as error:
+            if error.status != 422:
+                raise
+            self.lines.append(f"repository {repository}: {run['head_sha'][:10]} is no longer there")
+
+    def _write_comment(self, repository: int, text: str) -> None:
+        try:
+            issue = next(self._own(self.client.issues(repository)), None)
+            if issue is None:
+                issue = self.client.create_issue(repository, feedback.ISSUE_TITLE, feedback.ISSUE)
+            number = issue["number"]
+            known = next(self._own(self.client.comments(repository, number)), None)
+            if known is None:
+                self.client.comment(repository, number, text)
+            elif known["body"] != text:
+                self.client.edit_comment(repository, known["id"], text)
+        except GitHubError as error:
+            if error.status not in (403, 410):  # archived, or issues are switched off
+                raise
+            self.lines.append(f"repository {repository}: no comment, the check run says it all")
+
+    def _own(self, items: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        """Yield what the app itself wrote and marked."""
+        for one in items:
+            author = (one.get("performed_via_github_app") or {}).get("id")
+            if author == self.app and (one.get("body") or "").startswith(feedback.MARKER):
+                yield one
