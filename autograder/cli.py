@@ -223,14 +223,16 @@ def plan(out, scores, image, only, prefix, force, hints):
 @click.option("--key", type=click.Path(path_type=Path), required=True, help="Signs the reports.")
 @click.option("--overrides", type=click.Path(path_type=Path), help="Overrides and extensions.")
 @click.option("--notices", is_flag=True, help="Print the notices of old GitHub Classroom, too.")
-def publish(raw, plan_file, scores, key, overrides, notices):
+@click.option("--term", default="", help="Of the course, as in 2026-fall; the leaderboard asks.")
+def publish(raw, plan_file, scores, key, overrides, notices, term):
     """Hold the raw reports below RAW against the plan, sign and append them, tell the students.
 
     Reads GH_TOKEN, GITHUB_API_URL, GITHUB_APP_ID and AUTOGRADER_KEY_FILE, as in grade.yml.
     """
     from autograder.github.runs import publish_run, quoted
 
-    done = publish_run(raw, plan_file, scores, key, overrides=overrides, notices=notices)
+    options = {"overrides": overrides, "notices": notices, "term": term}
+    done = publish_run(raw, plan_file, scores, key, **options)
     for line in quoted(done):
         click.echo(line)
 

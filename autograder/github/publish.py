@@ -31,6 +31,7 @@ class Publisher:
     submitter_key: bytes
     signing_key: Path
     now: datetime
+    term: str = ""
     lines: list[str] = field(default_factory=list)
 
     def signed(self, raw: Path) -> list[tuple[bytes, bytes]]:
@@ -69,6 +70,8 @@ class Publisher:
 
     def _rule(self, report: dict[str, Any]) -> dict[str, Any]:
         repository = report["submission"]["repository_id"]
+        if self.term:
+            report = report | {"course": report["course"] | {"term": self.term}}
         return ruled(report, self.published.reports(repository), self.policy)
 
     def _sign(self, report: dict[str, Any]) -> tuple[bytes, bytes]:

@@ -83,7 +83,14 @@ def plan_run(
 
 
 def publish_run(
-    raw: Path, plan_file: Path, scores: str, key: Path, *, overrides: Path | None, notices: bool
+    raw: Path,
+    plan_file: Path,
+    scores: str,
+    key: Path,
+    *,
+    overrides: Path | None,
+    notices: bool,
+    term: str = "",
 ) -> Iterator[str]:
     """Publish what came back of a plan, then tell the students; yield what there is to say."""
     token = variable("GH_TOKEN", "the app's installation token for students' repositories")
@@ -92,7 +99,7 @@ def publish_run(
         raise GraderError(f"GITHUB_APP_ID is {app[:80]!r}: expected the app's numeric id")
     policy = load_policy(overrides=overrides)
     writes = os.environ.get("SCORES_TOKEN") or token
-    publisher = _publish(raw, read_plan(plan_file), scores, key, policy, writes)
+    publisher = _publish(raw, read_plan(plan_file), scores, key, policy, writes, term)
     yield from publisher.lines
     herald = _tell(scores, writes, policy, int(app), notices)
     yield from herald.lines
@@ -106,7 +113,7 @@ class Notice(str):
 
 
 def _publish(
-    raw: Path, plan: Plan, scores: str, key: Path, policy: Policy, token: str
+    raw: Path, plan: Plan, scores: str, key: Path, policy: Policy, token: str, term: str
 ) -> Publisher:
     submitter_key = Path(variable(VARIABLE, "a file with the key that hides names"))
     if not submitter_key.is_file():
@@ -120,6 +127,7 @@ def _publish(
             submitter_key=load_key(submitter_key),
             signing_key=key,
             now=datetime.now(timezone.utc),
+            term=term,
         )
         signed = publisher.signed(raw)
     with environment(credentials(token)):

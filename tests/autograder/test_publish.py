@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import datetime, timezone
 
 import pytest
 
 from autograder.errors import GraderError
 from autograder.github.feedback import MARKER
+from autograder.scores import Rules, read
 from autograder.suite import load_suite
 from tests.autograder.delivery import COURSE, IMAGE, WORK, Course, claim, server
+from tests.autograder.signed import line
+from tests.github.course import git
 from tests.github.standin import APP, STRANGER, Refusal
 
 CASES = load_suite(COURSE.assignments[0]).cases
@@ -341,3 +345,24 @@ def test_without_the_submitter_key_nothing_is_published(course, monkeypatch):
     raw = course.grade(course.plan())
     with pytest.raises(GraderError, match="expected the submitter key"):
         course.publish(raw)
+
+
+def test_a_report_names_the_term_if_there_is_one(course):
+    """So that the leaderboard of another term refuses it."""
+    course.github.add("alice").push(WORK)
+    course.publish(course.grade(course.plan()), term="2026-fall")
+    assert course.reports()[0]["course"]["term"] == "2026-fall"
+
+
+def test_what_is_published_counts_for_the_leaderboard(course):
+    """Signature, course, suite and points are as the reader of the scores demands them."""
+    for name in ("alice", "bob"):
+        course.github.add(name).push(WORK)
+    course.deliver(failing=[MATMUL[0].behaviour])
+    clone, signers = course.folder / "clone", course.folder / "allowed_signers"
+    git(course.folder, "clone", "--quiet", str(course.scores), str(clone))
+    signers.write_text(line(course.key), encoding="utf-8")
+    rules = Rules(COURSE, now=datetime.now(timezone.utc))
+    found = read(clone, signers, rules)
+    assert found.refused == []
+    assert {one["score"]["points"] for one in found.accepted} == {100 - MATMUL[0].points}
