@@ -7,6 +7,7 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from filelock import FileLock
 
 from autograder.errors import AutograderError
 from autograder.scores import ReplayError, ScoresError, append, folder, read, remote, share, update
@@ -159,6 +160,14 @@ def test_many_threads_append_to_one_folder(scores):
     assert sum(new) == 10 and len(files(scores.folder)) == 20
 
 
+def test_publishers_wait_for_each_other_and_not_for_ever(scores, monkeypatch):
+    """The line says which folder is in use."""
+    monkeypatch.setattr(folder, "LOCK_S", 0.05)
+    with FileLock(scores.folder / ".lock"), pytest.raises(ScoresError, match="in use for 0.05 s"):
+        scores.add(report(101))
+    assert files(scores.folder) == []
+
+
 def test_reports_are_shared_with_an_empty_repository_and_a_second_time(scores, bare):
     """One commit; again, none."""
     pairs = signed(scores, report(101), report(102))
@@ -166,6 +175,8 @@ def test_reports_are_shared_with_an_empty_repository_and_a_second_time(scores, b
     again = share(str(bare), pairs)
     assert (again.appended, again.known, again.replays) == (0, 2, [])
     assert git(bare, "log", "--format=%s", "main").splitlines() == ["Append 2 reports"]
+    names = git(bare, "ls-tree", "-r", "--name-only", "main").splitlines()
+    assert sorted(names) == files_of(scores, report(101), report(102))
     assert len(accepted(bare, scores)) == 2
 
 
@@ -248,6 +259,12 @@ def test_notes_beside_the_reports_are_pushed_in_the_same_way(bare):
 
     assert update(str(bare), note, "Note") == update(str(bare), note, "Note") == "noted"
     assert git(bare, "log", "--format=%s", "main").splitlines() == ["Note"]
+
+
+def files_of(scores, *reports):
+    """Return the names of the files that belong to some reports."""
+    paths = (scores.path(one).relative_to(scores.folder).as_posix() for one in reports)
+    return sorted(name for path in paths for name in (path, f"{path}.sig"))
 
 
 def _die(*_):

@@ -74,8 +74,17 @@ def test_an_override_cannot_give_more_than_there_is():
     one["assignments"][0]["score"] |= {"points": 100, "raw_points": 50, "adjustments": [gift]}
     one["score"] |= {"points": 150, "raw_points": 100, "adjustments": [gift]}
     assert fault(one, RULES) is None
-    more = change("assignments", 0, "score", "points", 101, of=one)
+    more = change("assignments", 0, "score", "points", 100.0005, of=one)
     assert fault(more, RULES).kind == "too good"
+
+
+def test_what_lateness_costs_more_than_there_was_leaves_nothing():
+    """Points end at 0."""
+    one = copy.deepcopy(report())
+    for score in (one["assignments"][0]["score"], one["score"]):
+        late = LATE | {"delta": -80}
+        score |= {"points": 0, "raw_points": 50, "adjustments": [late]}
+    assert fault(one, RULES) is None
 
 
 @given(st.integers(0, 1), st.floats(0.01, 1e6), st.sampled_from(["points", "raw_points"]))

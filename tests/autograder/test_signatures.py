@@ -66,10 +66,15 @@ def test_a_new_key_does_not_reach_into_the_past(place, allowed):
 
 
 def test_the_days_of_a_key_are_in_utc(place, allowed, signature, monkeypatch):
-    """Wherever the machine stands."""
-    monkeypatch.setenv("TZ", "Pacific/Kiritimati")  # 14 hours ahead
-    last = datetime(2026, 12, 31, 23, 59, tzinfo=timezone.utc)
-    assert verify(DATA, signature, allowed, last) == "autumn"
+    """Wherever the machine stands, and whether the file says so or not."""
+    monkeypatch.setenv("TZ", "XXX-14")  # 14 hours ahead
+    first, last = AUTUMN.replace(day=2, minute=1), AUTUMN.replace(hour=23, minute=59)
+    days = 'valid-after="20261101",valid-before="20261102Z"'
+    file = place / "utc_signers"
+    file.write_text(line(place / "old", "autumn", days))
+    assert verify(DATA, signature, file, last) == "autumn"
+    with pytest.raises(SignatureError, match="not valid at that time"):
+        verify(DATA, signature, file, first)
 
 
 def test_nothing_a_revoked_key_ever_signed_counts(place, allowed, signature):
