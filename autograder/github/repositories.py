@@ -59,7 +59,7 @@ def _git(arguments: list[str], token: str) -> str:
     try:
         done = subprocess.run(
             bounded,
-            env=_environment() | credentials(token),
+            env=_environment() | _credentials(token),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=FETCH_S,
@@ -77,7 +77,7 @@ def _verb(arguments: list[str]) -> str:
     return arguments[2] if arguments[0] == "-C" else arguments[0]
 
 
-def credentials(token: str) -> dict[str, str]:
+def _credentials(token: str) -> dict[str, str]:
     """Return the environment by which git knows who pushes, and to which server it says so."""
     server = os.environ.get("GITHUB_SERVER_URL") or SERVER
     basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()

@@ -21,7 +21,7 @@ from autograder.github.job import Plan, read_plan, write_plan
 from autograder.github.plan import Scope, Sweep
 from autograder.github.publish import Publisher
 from autograder.github.published import Published
-from autograder.github.repositories import Rejected, clone, commit_and_push, credentials
+from autograder.github.repositories import Rejected, clone, commit_and_push
 from autograder.github.ruling import Policy, load_policy
 from autograder.github.tell import Herald
 from autograder.report.submitter import VARIABLE, load_key
@@ -130,8 +130,7 @@ def _publish(
             term=term,
         )
         signed = publisher.signed(raw)
-    with environment(credentials(token)):
-        shared = share(scores, signed)
+    shared = share(scores, signed, token=token)
     publisher.lines += [*shared.replays, f"{shared.appended} reports published"]
     return publisher
 
@@ -151,18 +150,6 @@ def _tell(scores: str, token: str, policy: Policy, app: int, notices: bool) -> H
             published.tell(repository)
         commit_and_push(published.folder, "Note who was told", token)
     return herald
-
-
-@contextmanager
-def environment(changes: dict[str, str]) -> Iterator[None]:
-    """Add `changes` to the environment for a while: what is started then inherits them."""
-    before = os.environ.copy()
-    os.environ.update(changes)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 @contextmanager

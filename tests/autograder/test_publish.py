@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 import pytest
 
 from autograder.errors import GraderError
+from autograder.github import repositories
 from autograder.github.feedback import MARKER
 from autograder.scores import Rules, read
 from autograder.suite import load_suite
@@ -336,6 +337,17 @@ def test_the_old_classroom_notices_are_printed_on_request(course):
     ]
     token = re.fullmatch("::stop-commands::([0-9a-f]{32})", lines[0])[1]
     assert lines[:3] == [lines[0], "1 reports published", f"::{token}::"]
+
+
+def test_every_clone_and_push_of_the_scores_carries_their_token(course, monkeypatch):
+    """On GitHub the repository is private, and the students' token may not write to it."""
+    git, tokens = repositories._git, []
+    course.github.add("alice").push(WORK)
+    raw = course.grade(course.plan())
+    monkeypatch.setenv("SCORES_TOKEN", "of-the-scores")
+    monkeypatch.setattr(repositories, "_git", lambda *given: tokens.append(given[1]) or git(*given))
+    assert course.publish(raw) == ["1 reports published"]
+    assert len(tokens) > 4 and set(tokens) == {"of-the-scores"}
 
 
 def test_without_the_submitter_key_nothing_is_published(course, monkeypatch):
