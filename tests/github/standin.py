@@ -257,6 +257,7 @@ def _number(text: str) -> int | str:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm, wbufsize = True, -1  # else each answer waits for an acknowledgement
 
     def _serve(self) -> None:
         github, parts = self.server.github, urlsplit(self.path)
