@@ -20,7 +20,7 @@ from autograder.otter_light import AutograderConfig, GradingResults, TestCaseRes
 from autograder.outcome import Check, Grade, ModuleOutcome
 from autograder.sandbox import Sandbox, StudentError, WorkerError, WorkerTimeout
 from autograder.session import Session
-from autograder.student import Student, environment
+from autograder.student import Draw, Student, environment
 from autograder.suite import Case, HiddenTestFile, Suite, load_suite, suite_digest
 from autograder.workspace import Workspace
 
@@ -38,22 +38,27 @@ def grade(
     seed: int,
     sandbox: Sandbox,
     lanes: int = 1,
+    draw: Draw | None = None,
     tasks: Collection[str] | None = None,
     integrated: bool = True,
 ) -> Grade:
     """Grade `assignments` of one submission; a pure function of (submission, suite, seed).
 
-    So many modules are graded at a time as there are `lanes`, which says nothing of the outcome.
+    So many modules are graded at a time as there are `lanes`, and `draw` may be that of an earlier
+    submission, which both say nothing of the outcome.
     `tasks` leaves the checks of all other tasks out, and `integrated=False` the pass on the
     student's own lower modules: that is for proofs, and no grade for a student. Raises
     IsolationError or GraderError where the grader itself cannot do its work.
     """
     started, cpu_started = time.perf_counter(), time.process_time()
     workspaces = [Workspace(submission, course, sandbox.lane(n), assignments) for n in range(lanes)]
-    suites = [load_suite(assignment).only(tasks) for assignment in assignments]
-    graded = _map(
-        lambda *one: _grade_module(*one, seed, integrated), workspaces, suites, sandbox.close
-    )
+    draw = draw if draw and draw.seed == seed else Draw(seed)
+
+    def work(workspace, assignment):
+        suite = load_suite(assignment).only(tasks)
+        return _grade_module(workspace, suite, draw, integrated)
+
+    graded = _map(work, workspaces, assignments, sandbox.close)
     results = GradingResults([file for _, file in graded])
     return Grade(
         modules=tuple(outcome for outcome, _ in graded),
@@ -69,7 +74,7 @@ def grade(
 
 
 def _map(
-    work: Callable, tools: Sequence[Workspace], items: Sequence[Suite], stop: Callable
+    work: Callable, tools: Sequence[Workspace], items: Sequence[Assignment], stop: Callable
 ) -> list:
     """Return `work(tool, item)` of every item, in order; each tool is a thread's own.
 
@@ -97,15 +102,15 @@ def _map(
 
 
 def _grade_module(
-    workspace: Workspace, suite: Suite, seed: int, integrated: bool
+    workspace: Workspace, suite: Suite, draw: Draw, integrated: bool
 ) -> tuple[ModuleOutcome, HiddenTestFile]:
     assignment = suite.assignment
     file = suite.fresh_file()
     ends = time.monotonic() + MODULE_BUDGET_S
     first = Session(workspace, assignment, integrated=False)
     note, obstacle = _obstacle(workspace, assignment, first)
-    checks = _run_checks(workspace, suite, file, seed, lambda: obstacle or _overdue(ends), first)
-    count = _count_integrated(workspace, suite, seed, checks, ends) if integrated else 0
+    checks = _run_checks(workspace, suite, file, draw, lambda: obstacle or _overdue(ends), first)
+    count = _count_integrated(workspace, suite, draw, checks, ends) if integrated else 0
     outcome = ModuleOutcome(
         id=assignment.id,
         title=assignment.title,
@@ -177,7 +182,7 @@ def _run_checks(
     workspace: Workspace,
     suite: Suite,
     file: HiddenTestFile,
-    seed: int,
+    draw: Draw,
     obstacle: Callable[[], Exception | None],
     first: Session,
 ) -> tuple[Check, ...]:
@@ -192,14 +197,14 @@ def _run_checks(
         if not checks and obstacle() is None:
             session = first
         started = time.perf_counter()
-        result, failure = _run(file, suite, case, session, seed)
+        result, failure = _run(file, suite, case, session, draw)
         session.close()
         seconds = time.perf_counter() - started
         told = Told()
         if case.suite == "shown" and not result.passed:
             told = Told(_message(result, failure), session.output)
             if workspace.lower(suite.assignment):
-                told = _told_alone(workspace, suite, case, seed, obstacle)
+                told = _told_alone(workspace, suite, case, draw, obstacle)
             result = replace(result, message=told.message)  # Gradescope shows it too
         results[case.name] = result
         checks[case.name] = _check(suite, case, result, failure, told, seconds)
@@ -210,16 +215,16 @@ def _run_checks(
 
 
 def _run(
-    file: HiddenTestFile, suite: Suite, case: Case, session: Session, seed: int
+    file: HiddenTestFile, suite: Suite, case: Case, session: Session, draw: Draw
 ) -> tuple[TestCaseResult, WorkerError | None]:
     """Let otter run one check; return its result, and why the last answer did not come.
 
     What broke the grader itself is raised, not counted as wrong.
     """
     file.test_cases = [case.otter]
-    student = Student(suite, session.send)
+    student = Student(suite, session.send, draw.answers(suite, case.name))
     try:
-        file.run(environment(suite, student, case.name, seed))
+        file.run(environment(suite, student, case.name, draw))
     except BaseException:
         session.close()
         raise
@@ -238,7 +243,7 @@ def _told_alone(
     workspace: Workspace,
     suite: Suite,
     case: Case,
-    seed: int,
+    draw: Draw,
     obstacle: Callable[[], Exception | None],
 ) -> Told:
     """Return what the failed check says in words, from a worker that holds no reference.
@@ -249,7 +254,7 @@ def _told_alone(
     if not workspace.is_whole(suite.assignment):
         return Told()
     session = Session(workspace, suite.assignment, integrated=True, obstacle=obstacle)
-    result, failure = _run(suite.fresh_file(), suite, case, session, seed)
+    result, failure = _run(suite.fresh_file(), suite, case, session, draw)
     session.close()
     return Told() if result.passed else Told(_message(result, failure), session.output)
 
@@ -262,7 +267,7 @@ def _message(result: TestCaseResult, failure: Exception | None) -> str:
 
 
 def _count_integrated(
-    workspace: Workspace, suite: Suite, seed: int, checks: tuple[Check, ...], ends: float
+    workspace: Workspace, suite: Suite, draw: Draw, checks: tuple[Check, ...], ends: float
 ) -> int:
     """Count the checks that pass alone and also with the student's own lower modules.
 
@@ -278,7 +283,7 @@ def _count_integrated(
         return 0
     cases = [case for case in suite.cases if _id(suite, case) in passed]
     file = suite.fresh_file()
-    count = sum(_run(file, suite, case, session, seed)[0].passed for case in cases)
+    count = sum(_run(file, suite, case, session, draw)[0].passed for case in cases)
     session.close()
     return count
 

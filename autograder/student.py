@@ -11,7 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from autograder.compare import Disagreement, brief, plain, require_finite, require_same
+from autograder.compare import (
+    Disagreement,
+    brief,
+    identical,
+    plain,
+    require_finite,
+    require_same,
+)
 from autograder.sandbox import StudentError, WorkerError, snapshot
 from autograder.suite import Suite
 
@@ -56,16 +63,55 @@ class Expectation:
         require_same(got, self.want, rtol=self.rtol, atol=self.atol)
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What the reference answered to a probe."""
+
+    probe: str
+    inputs: dict[str, Any]
+    value: Any
+
+
+class Draw:
+    """The inputs that one seed draws, and what the reference has answered to them so far.
+
+    Many submissions that are graded with one seed may share it: it holds nothing of theirs.
+    """
+
+    def __init__(self, seed: int):
+        """Begin with no answers."""
+        self.seed = seed
+        self._answers: dict[tuple[str, str], list[Answer]] = {}
+
+    def rng(self, case: str) -> np.random.Generator:
+        """Return the generator of a check, whatever other checks there are."""
+        return np.random.default_rng([self.seed, zlib.crc32(case.encode())])
+
+    def answers(self, suite: Suite, case: str) -> list[Answer]:
+        """Return what is known of a check, to be added to."""
+        return self._answers.setdefault((suite.assignment.id, case), [])
+
+
 class Student:
     """The student's framework, in a sandboxed worker that this process does not trust.
 
     What must agree is asked for in batches: `settle` at the end of a check asks for the last one.
     """
 
-    def __init__(self, suite: Suite, send: Callable[[list[Call]], Answers], at_once: int = AT_ONCE):
-        """Answer the probes of `suite` through `send`, which runs their code in a worker."""
+    def __init__(
+        self,
+        suite: Suite,
+        send: Callable[[list[Call]], Answers],
+        known: list[Answer] | None = None,
+        at_once: int = AT_ONCE,
+    ):
+        """Answer the probes of `suite` through `send`, which runs their code in a worker.
+
+        `known` holds what the reference answered in this check before, and is added to.
+        """
         self._suite, self._send, self._at_once = suite, send, at_once
         self._reference = Reference(suite)
+        self._known, self._agreed = [] if known is None else known, 0
         self._expected: list[Expectation] = []
         self.failure: WorkerError | None = None  # the last one: no answer came, and why
 
@@ -89,8 +135,9 @@ class Student:
         **inputs: Any,
     ) -> Any:
         """Demand that `probe` answers as on the reference; return what it answers there."""
-        want = self._reference.run(probe, finite=finite, **inputs)
-        call = (self._suite.probe_code(probe), snapshot(inputs))
+        inputs = snapshot(inputs)
+        want = self._wanted(probe, finite, inputs)
+        call = (self._suite.probe_code(probe), inputs)
         self._expected.append(Expectation(call, finite, want, rtol, atol))
         if len(self._expected) >= self._at_once:
             self.settle()
@@ -104,6 +151,16 @@ class Student:
             names = " or ".join(kind.__name__ for kind in _types(error))
             raise Disagreement(f"expected {names}, got the answer {brief(values[0])}")
         _require_refusal(refusal, _types(error), words)
+
+    def _wanted(self, probe: str, finite: bool, inputs: dict[str, Any]) -> Any:
+        """Return the reference's answer, from memory where it has been asked the same before."""
+        number, self._agreed = self._agreed, self._agreed + 1
+        for before in self._known[number : number + 1]:
+            if before.probe == probe and identical(before.inputs, inputs):
+                return before.value
+        value = self._reference.run(probe, finite=finite, **inputs)
+        self._known[number:] = [Answer(probe, inputs, value)]
+        return value
 
     def settle(self) -> None:
         """Ask for the answers that are still to come, and require each."""
@@ -127,18 +184,15 @@ class Student:
         return values[len(expected) :], failure
 
 
-def environment(suite: Suite, student: Student, case: str, seed: int) -> dict[str, Any]:
-    """Return what the checks of `suite` may ask for by parameter name (see suite.PARAMETERS).
-
-    The random inputs depend on the seed and on the check alone, not on the order of checks.
-    """
+def environment(suite: Suite, student: Student, case: str, draw: Draw) -> dict[str, Any]:
+    """Return what the checks of `suite` may ask for by parameter name (see suite.PARAMETERS)."""
     return {
         "student": student,
         "reference": Reference(suite),
         "agree": student.agree,
         "refuses": student.refuses,
-        "rng": np.random.default_rng([seed, zlib.crc32(case.encode())]),
-        "seed": seed,
+        "rng": draw.rng(case),
+        "seed": draw.seed,
         "fixture": suite.fixture,
     }
 

@@ -21,7 +21,7 @@ import numpy as np
 
 import tinytorch
 from assignments.catalog import Assignment, load_course
-from autograder.student import Student, environment
+from autograder.student import Draw, Student, environment
 from autograder.suite import HIDDEN, load_suite
 
 SCRIPT = """\
@@ -38,7 +38,7 @@ def names(ids: list[str], seed: int) -> dict:
         raise ValueError(f"two modules of {ids} have a probe of the same name")
     merged = replace(suites[0], probes=probes)
     student = Student(merged, in_this_process, at_once=1)  # nobody settles at the end of a check
-    return environment(merged, student, "", seed)
+    return environment(merged, student, "", Draw(seed))
 
 
 def in_this_process(calls):

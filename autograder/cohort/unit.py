@@ -11,7 +11,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from assignments.catalog import load_course
@@ -21,6 +21,7 @@ from autograder.grading import grade
 from autograder.intake import Submission, receive
 from autograder.sandbox import Limits, Sandbox
 from autograder.single import chosen
+from autograder.student import Draw
 from autograder.suite import suite_digest
 
 
@@ -96,7 +97,14 @@ def refusal(job: Job, reason: str, status: str) -> Result:
 def _graded(job: Job, submission: Submission, sandbox: Sandbox) -> Result:
     course = _course()
     assignments = chosen(course, job.modules)
-    outcome = grade(submission, assignments, course=course, seed=job.seed, sandbox=sandbox)
+    outcome = grade(
+        submission,
+        assignments,
+        course=course,
+        seed=job.seed,
+        sandbox=sandbox,
+        draw=_draw(job.seed),
+    )
     report = reports.build(
         outcome,
         submission,
@@ -110,6 +118,7 @@ def _graded(job: Job, submission: Submission, sandbox: Sandbox) -> Result:
 
 
 _course = cache(load_course)  # once for a process, which grades many
+_draw = lru_cache(maxsize=1)(Draw)  # a class is graded with one seed
 _warm = threading.local()
 
 

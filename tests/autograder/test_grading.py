@@ -6,6 +6,7 @@ import threading
 from datetime import datetime, timezone
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from assignments.catalog import load_course
@@ -13,6 +14,7 @@ from autograder import grading
 from autograder.errors import GraderError
 from autograder.intake import Submission
 from autograder.sandbox import Limits, Sandbox, Worker
+from autograder.student import Draw, Reference, Student
 from autograder.suite import load_suite, reference_path
 from autograder.workspace import Workspace
 
@@ -280,3 +282,39 @@ def test_a_fault_in_one_lane_ends_the_others(tmp_path, monkeypatch):
             sandbox=box,
             lanes=2,
         )
+
+
+def test_what_the_reference_answered_is_remembered_for_the_same_inputs_only(tmp_path, sandbox):
+    """Grading again with one draw asks the reference nothing; another seed asks anew."""
+    submission, draw = handed_in(tmp_path), Draw(7)
+    asked, run = [], Reference.run
+
+    def graded(seed):
+        asked.clear()
+        return grading.grade(
+            submission,
+            COURSE.assignments[1:2],
+            course=COURSE,
+            seed=seed,
+            sandbox=sandbox,
+            draw=draw,
+            integrated=False,
+        )
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            Reference, "run", lambda *args, **kw: asked.append(args[1]) or run(*args, **kw)
+        )
+        assert graded(7).modules[0].points == 100 and asked
+        assert graded(7).modules[0].points == 100 and not asked
+        assert graded(8).modules[0].points == 100 and asked
+
+
+def test_other_inputs_are_not_answered_from_memory():
+    """A check whose inputs depend on the student's answers gets the answer to those."""
+    suite = load_suite(COURSE.assignment("02"))
+    known = []
+    for x in (np.ones(2), np.ones(2), np.zeros(2), np.float32([0, 0])):
+        student = Student(suite, lambda calls: ([], None), known)
+        assert student.agree("call_plain", name="tanh", x=x).dtype == x.dtype
+        assert np.array_equal(student.agree("call_plain", name="tanh", x=x + 1), np.tanh(x + 1))
