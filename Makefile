@@ -8,10 +8,10 @@ RUN := .venv/bin/python -m
 CLASS ?=
 TESTS ?=
 
-.PHONY: help grade test check starters template leaderboard bench doctor clean
+.PHONY: help grade test check starters template leaderboard image image-test bench doctor clean
 
 help: ## List these verbs
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 grade: template ## Grade a sample class with the hidden tests and build its leaderboard
 	@$(RUN) tests.sample_class build/template build/class
@@ -37,6 +37,12 @@ template: .venv/installed ## Export the student repository to build/template
 
 leaderboard: .venv/installed ## Build the leaderboard of the last `make grade` again
 	@$(RUN) autograder leaderboard build/grades/ledger --out build/leaderboard
+
+image: ## Build the grader's image with docker, podman or buildah, whichever answers
+	@autograder/image/build.sh
+
+image-test: .venv/installed ## Build the image for real and attack it inside (Debian's podman, root)
+	@$(RUN) pytest tests/image $(TESTS)
 
 bench: .venv/installed ## Measure the course against its targets; also build/bench.json
 	@$(RUN) tests.bench

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 import subprocess
@@ -29,6 +30,7 @@ def examine() -> bool:
     try:
         with Sandbox(require_full=False) as sandbox:
             console.print(_guarantees(sandbox))
+            console.print(f"a worker's user: {_user()}")
             isolation, missing = sandbox.isolation, sandbox.missing
     except AutograderError as error:
         console.print(f"[red]{error}[/]")
@@ -62,9 +64,15 @@ def _installed(package: str) -> str:
 
 def _git() -> str:
     if shutil.which("git") is None:
-        return "[red]missing: install git[/]"
+        return "[yellow]missing: install git to grade commits; archives need none[/]"
     answer = subprocess.run(["git", "--version"], capture_output=True, text=True, check=True)
     return answer.stdout.removeprefix("git version ").strip()
+
+
+def _user() -> str:
+    if os.geteuid() == 0:
+        return "its own, so files are out of its reach by their owner too"
+    return "the grader's, so Landlock and seccomp alone keep files out of its reach"
 
 
 def _guarantees(sandbox: Sandbox) -> Table:

@@ -17,8 +17,10 @@ from tests.act import act
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 CHECK = ".github/workflows/check.yml"
+IMAGE = ".github/workflows/image.yml"
 WORKFLOWS = [
     CHECK,
+    IMAGE,
     "autograder/template/files/visible-tests.yml",
     ".github/workflows/grade.yml",
     ".github/workflows/leaderboard.yml",

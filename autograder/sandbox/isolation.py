@@ -10,7 +10,7 @@ BARE = {"read_hidden", "fork", "tcp"}
 CURES = {
     "landlock": "needs Linux 5.13 or newer with Landlock enabled",
     "seccomp": "install libseccomp2 and pyseccomp",
-    "uid": "run the grader as an ordinary user, or as root with CAP_SETUID and CAP_SETGID",
+    "uid": "run the grader as an ordinary user, or as root with CAP_SETUID, CAP_SETGID, CAP_KILL",
 }
 
 

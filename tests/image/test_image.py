@@ -1,0 +1,228 @@
+"""The image, built and run for real: what it holds, what it proves, and every attack inside it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from importlib.metadata import PackageNotFoundError, files
+from pathlib import Path
+
+import pytest
+
+from assignments.catalog import load_course
+from autograder.image.lock import LOCK
+from autograder.sandbox.proof import GUARANTEES
+from tests.image import base
+from tests.image.engine import BASE, GRADER, IMAGE, ROOT_WITH_UIDS, Engine, NoEngine
+from tests.processes import descendants
+from tests.submissions import build
+
+ROOT = Path(__file__).resolve().parents[2]
+MB = 1000**2
+MOST_BYTES = 350 * MB
+BASE_BYTES = 150 * MB  # at least what the pinned base takes, whose stand-in is smaller
+# What runs the attacks: pytest and what it imports, by any of its versions.
+RUNNER = ("pytest", "pluggy", "iniconfig", "packaging", "exceptiongroup", "tomli")
+ATTACKS = "tests/autograder/test_hostile.py"
+SOURCES = (ATTACKS, "tests/autograder/submit.py", "tests/processes.py", "tests/submissions")
+ANOTHER = ("--user", "1000:1000")
+
+
+@pytest.fixture(scope="module")
+def engine():
+    """An engine with the image built in it; nothing of it stays when the tests are over."""
+    folder = Path(tempfile.mkdtemp(prefix="image-"))
+    folder.chmod(0o755)
+    before = descendants()
+    try:
+        one = Engine(folder)
+    except NoEngine as error:
+        shutil.rmtree(folder)
+        pytest.skip(f"the image is not tested: {error}")
+    try:
+        base.make(folder / "base.tar")
+        one.begin(folder / "base.tar")
+        fetch(folder / "wheels")
+        one.built = one.build()
+        yield one
+    except NoEngine as error:
+        pytest.skip(f"the image is not tested: {error}")
+    finally:
+        one.end()
+        assert one.mounts() == [], "a mount was left behind"
+        assert descendants() <= before, "a process was left behind"
+        shutil.rmtree(folder)
+
+
+def fetch(wheels: Path) -> None:
+    """Fetch what the image installs, by hash, from where this machine gets its packages."""
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
+    pip += ["--only-binary=:all:", "--requirement", str(LOCK), "--dest", str(wheels)]
+    done = subprocess.run(pip, capture_output=True, encoding="utf-8")
+    if done.returncode:
+        raise NoEngine(f"no packages for it: {done.stderr.strip().splitlines()[-1:]}")
+
+
+@pytest.fixture(scope="module")
+def found(engine):
+    """What the grader and its workers can reach in the container of grade.yml."""
+    return look(engine, "proved,second_uid,writable,readable,idle")
+
+
+def look(engine: Engine, names: str, **options) -> dict:
+    """Run inside.py in the container; return what it found."""
+    script = (Path(__file__).parent / "inside.py").read_text(encoding="utf-8")
+    return json.loads(engine.python("-c", script, names, **options).stdout)
+
+
+def test_the_image_is_small(engine):
+    """At most 350 MB, the base included: no browser, no LaTeX, no pandas."""
+    size, stand_in = engine.inspect()["Size"], engine.inspect(BASE)["Size"]
+    assert size <= MOST_BYTES
+    assert size - stand_in <= MOST_BYTES - BASE_BYTES
+
+
+def test_two_builds_give_the_same_image(engine):
+    """Bit for bit: the image's id is the digest of its configuration and its layers."""
+    assert engine.inspect()["Id"] == engine.built
+    assert engine.build() == engine.built
+
+
+def test_the_image_runs_as_nobody_s_user_and_keeps_nothing_back(engine):
+    """A run without flags is no root either, and the build leaves no variable for pip."""
+    config = engine.inspect()["Config"]
+    assert config["User"] == GRADER[1]
+    assert not [one for one in config["Env"] if one.startswith("PIP_")]
+
+
+def test_every_module_of_the_grader_is_loaded_from_bytecode(engine):
+    """Nothing can be compiled and kept in a read-only image: each start would do it again."""
+    said = engine.python("-v", "-c", "import autograder.single, autograder.sandbox").stderr
+    assert "autograder" in said
+    assert re.findall(r"code object from '.*\.py'", said) == []
+
+
+def test_each_package_in_the_image_is_used(found):
+    """Add to PACKAGES in autograder/image/lock.py what is imported, and nothing else."""
+    assert set(found["idle"]) <= {"tinytorch-course"}
+
+
+def test_a_worker_proves_every_guarantee(found):
+    """Landlock and seccomp hold within Docker's own filter, without any capability."""
+    assert found["proved"] == sorted(GUARANTEES)
+
+
+def test_there_is_no_second_user_without_capabilities(found):
+    """So the worker's user is the grader's, and the two locks must do."""
+    assert found["second_uid"] == "none"
+
+
+def test_the_grader_cannot_change_its_course(found):
+    """Its files are root's: nothing can be granted, replaced or added, on no file system."""
+    assert found["writable"] == []
+
+
+def test_the_grader_alone_reads_the_hidden_tests(engine, found):
+    """Another user of the container can neither list, stat nor read them."""
+    assert len(found["readable"]) == 3
+    other = engine.python("-c", OTHER, user=ANOTHER).stdout.split()
+    assert other == ["PermissionError"] * 3
+
+
+OTHER = """
+import os
+hidden = "/course/autograder/hidden"
+for attempt in (os.listdir, os.stat, lambda path: open(path + "/01_tensor/test_tensor.py")):
+    try:
+        print(attempt(hidden))
+    except OSError as error:
+        print(type(error).__name__)
+"""
+
+
+def test_a_user_of_its_own_hides_the_tests_without_the_two_locks(engine):
+    """Where the container allows a second uid, files are out of reach by their owner alone."""
+    locks = "landlock", "seccomp"
+    own = json.loads(engine.python("-c", WITHOUT, *locks, user=ROOT_WITH_UIDS).stdout)
+    same = json.loads(engine.python("-c", WITHOUT, *locks).stdout)
+    assert {"stat_hidden", "signal_parent", "read_parent"} <= set(own)
+    assert not {"stat_hidden", "read_hidden"} & set(same), "then the locks would not be needed"
+
+
+WITHOUT = """
+import json, sys
+from autograder.sandbox import Sandbox
+with Sandbox(require_full=False, without=sys.argv[1:]) as sandbox:
+    print(json.dumps(sandbox.proved))
+"""
+
+
+@pytest.mark.parametrize("user", [GRADER, ROOT_WITH_UIDS], ids=["user", "root"])
+def test_the_doctor_in_the_image_says_that_isolation_is_full(engine, user):
+    """And names each guarantee that it has tried."""
+    said = engine.run(IMAGE, "doctor", user=user).stdout
+    assert "isolation: full" in said
+    assert [name for name in GUARANTEES if not re.search(rf"{name}\W+yes", said)] == []
+
+
+@pytest.mark.parametrize("user", [GRADER, ROOT_WITH_UIDS], ids=["user", "root"])
+def test_the_reference_earns_every_point_with_full_isolation(engine, user, tmp_path):
+    """From an archive that is mounted read-only to a report, as the workflow calls it."""
+    course = load_course()
+    given = {one.source: (ROOT / one.source).read_bytes() for one in course.assignments}
+    build.tar_file(tmp_path / "submission.tar.gz", given)
+    out = tmp_path / "out"
+    out.mkdir()
+    for path in (*tmp_path.parents[:2], tmp_path, out):
+        path.chmod(0o777 if path == out else 0o755)
+    mounts = [f"--volume={tmp_path}:/in:ro", f"--volume={out}:/out"]
+    engine.run(*mounts, IMAGE, "grade", "/in/submission.tar.gz", "--out", "/out", user=user)
+    report = json.loads((out / "report.json").read_text(encoding="utf-8"))
+    assert report["grader"]["isolation"] == "full"
+    assert report["score"]["points"] == 100 * len(course.assignments)
+
+
+def test_every_attack_is_refused_in_the_container(engine):
+    """The tests of the hostile submissions, run by pytest in the container of grade.yml."""
+    checks = engine.folder / "checks"
+    copy_attacks(checks)
+    options = "-p no:cacheprovider --noconftest --import-mode=importlib --rootdir=/checks -q"
+    done = engine.run(
+        f"--volume={checks}:/checks:ro",
+        "--env=PYTHONPATH=/checks/runner:/checks",
+        "--entrypoint=python3",
+        IMAGE,
+        *("-m", "pytest", *options.split(), f"/checks/{ATTACKS}"),
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-20000:] + done.stderr[-2000:]
+    passed = int(re.search(r"(\d+) passed", done.stdout)[1])
+    assert passed > len(list((ROOT / "tests/submissions/hostile").glob("*.py")))
+    assert "skipped" not in done.stdout
+
+
+def copy_attacks(target: Path) -> None:
+    """Copy the attacks, their test and pytest to where any user may read them."""
+    for name in SOURCES:
+        source = ROOT / name
+        copy = shutil.copytree if source.is_dir() else shutil.copyfile
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        copy(source, target / name)
+    for package in RUNNER:
+        for path in installed(package):
+            (target / "runner" / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path.locate(), target / "runner" / path)
+    for path in target.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+def installed(package: str) -> list:
+    """Return the Python files of a package, none where it is not installed."""
+    try:
+        return [path for path in files(package) or () if path.suffix == ".py"]
+    except PackageNotFoundError:
+        return []
