@@ -634,8 +634,8 @@ def binary_cross_entropy_with_logits_rule(y, x, target, pos_weight):
     """∂l/∂x = (1 - t) - (1 + (q - 1) t) sigmoid(-x); ∂l/∂t = (q - 1) log(1 + exp(-x)) - x."""
     q = 1 if pos_weight is None else pos_weight
 
-    def truth(g):
-        return g * ((q - 1) * -np.log(activations.sigmoid_array(x)) - x)
+    def truth(g):  # not by the logarithm of a sigmoid, which is -∞ far to the left
+        return g * ((q - 1) * (np.log1p(np.exp(-np.abs(x))) + np.maximum(-x, 0)) - x)
 
     return (
         lambda g: g * (1 - target - (1 + (q - 1) * target) * activations.sigmoid_array(-x)),

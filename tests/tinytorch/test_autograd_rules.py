@@ -237,3 +237,16 @@ def test_operations_are_found_in_the_source():
     assert len(found) >= 32
     assert tinytorch.losses.cross_entropy_array in handed_to_apply(tinytorch.losses)
     assert np.equal in found and np.equal not in RULES
+
+
+@pytest.mark.parametrize("pos_weight", [None, [3.0, 3.0]])
+def test_the_truth_of_binary_cross_entropy_has_a_gradient_at_any_score(pos_weight):
+    """(q - 1) log(1 + exp(-x)) - x is finite where the sigmoid is 0 in floats."""
+    x = Tensor([-1000.0, 1000.0])
+    truth = Tensor([0.3, 0.2], requires_grad=True)
+    weight = None if pos_weight is None else Tensor(pos_weight)
+    tinytorch.binary_cross_entropy_with_logits(
+        x, truth, pos_weight=weight, reduction="sum"
+    ).backward()
+    expected = [1000.0, -1000.0] if pos_weight is None else [3000.0, -1000.0]
+    assert truth.grad.tolist() == expected
