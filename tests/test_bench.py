@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from tests.bench.measure import Bar, interleave, median_ratio, run, tree_peak
+from tests.bench.peers import Peer, growth, times
 
 MB = 1_000_000
 HOLD = "held = b'x' * {size}"
@@ -58,3 +59,32 @@ def test_the_memory_of_a_tree_is_the_sum_of_its_processes(tmp_path):
         python(f"{HOLD.format(size=100 * MB)}; {IN_A_CHILD.format(code=child)}"), tmp_path
     )
     assert 200 * MB < peak < 300 * MB
+
+
+def holding(megabytes: int):
+    """A peer: its step fills so much memory and lets it go; none at all ends the process."""
+    if not megabytes:
+        raise SystemExit(3)
+    return lambda: bytearray(b"x") * (megabytes * MB) and None
+
+
+HOLDING = "tests.test_bench:holding"
+
+
+def test_two_peers_take_turns_and_each_round_has_both_times():
+    """What was measured is CPU time of the process itself, not of the parent that waits."""
+    pairs = times(HOLDING, HOLDING, (40,), steps=1, rounds=2)
+    assert len(pairs) == 2
+    assert min(min(pair) for pair in pairs) > 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, as the sandbox does")
+def test_the_growth_of_a_peer_is_what_it_held_at_its_worst_moment():
+    """The memory is let go before anybody looks; what the tiny one took does not count."""
+    assert 99 * MB < growth(HOLDING, (1,), (100,))["growth"] < 110 * MB
+
+
+def test_a_peer_that_ends_is_no_measurement():
+    """Otherwise a crash would be the fastest way."""
+    with Peer(HOLDING) as peer, pytest.raises(RuntimeError, match="ended with 3 at make"):
+        peer.ask("make", 0)
