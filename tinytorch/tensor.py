@@ -9,8 +9,10 @@ and 17 replaces what it runs.
 
 from __future__ import annotations
 
+import ctypes
 import math
 import operator
+import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -41,6 +43,21 @@ Axis = int | tuple[int, ...] | None
 FLOAT32 = np.dtype(np.float32)
 INT64 = np.dtype(np.int64)
 PYTHON_DTYPES = {"f": FLOAT32, "i": INT64, "u": INT64, "b": np.dtype(np.bool_)}  # by dtype.kind
+
+
+def _keep_memory():
+    """Let glibc keep what arrays up to 32 MiB gave back, for the next ones.
+
+    Else it goes to the kernel, and comes back as zeros, page by page, which takes longer than
+    adding two arrays does. Other C libraries have no mallopt, and stay as they are.
+    """
+    library = ctypes.CDLL(None) if sys.platform == "linux" else None
+    if hasattr(library, "mallopt"):
+        library.mallopt(-3, 2**25)  # M_MMAP_THRESHOLD, at its most: larger ones are mapped each
+        library.mallopt(-1, -1)  # M_TRIM_THRESHOLD: the end of the heap is never given back
+
+
+_keep_memory()
 
 
 def as_array(data, dtype=None) -> np.ndarray:
