@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Callable
 
 import numpy as np
 
@@ -33,6 +34,8 @@ __all__ = [
     "softmax",
     "tanh",
 ]
+
+BLOCK = 2**14  # numbers of a block, see `by_blocks`
 
 
 def relu(x: Tensor) -> Tensor:
@@ -120,8 +123,37 @@ def gelu(x: Tensor) -> Tensor:
 
 def gelu_array(x: np.ndarray) -> np.ndarray:
     """Compute ½ x (1 + tanh(√(2/π) (x + 0.044715 x³)))."""
-    cubic = x + 0.044715 * (x * x * x)  # x**3 would call pow, fifty times slower
-    return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * cubic))
+
+    def write(y, x):  # as x (1 + tanh(x (√(2/π) + 0.044715 √(2/π) x²))) / 2, in the memory of y
+        np.multiply(x, x, out=y)
+        y *= 0.044715 * math.sqrt(2 / math.pi)
+        y += math.sqrt(2 / math.pi)
+        y *= x
+        np.tanh(y, out=y)
+        y += 1
+        y *= x
+        y *= 0.5
+
+    return by_blocks(write, x)
+
+
+def by_blocks(write: Callable, *arrays: np.ndarray) -> np.ndarray:
+    """Return an array like the first one that `write(y, *arrays)` filled, block after block.
+
+    A kernel of several passes takes two thirds of the time if its numbers stay in a cache from one
+    pass to the next, and nothing in between is larger than a block. All arrays have one shape.
+
+    >>> by_blocks(lambda y, x: np.add(x, 1, out=y), np.array([1, 2])).tolist()
+    [2, 3]
+    """
+    y = np.empty_like(arrays[0])
+    if y.size <= BLOCK or not all(array.flags.c_contiguous for array in arrays):
+        write(y, *arrays)
+        return y
+    flat = [array.reshape(-1) for array in (y, *arrays)]
+    for start in range(0, y.size, BLOCK):
+        write(*[array[start : start + BLOCK] for array in flat])
+    return y
 
 
 def silu(x: Tensor) -> Tensor:

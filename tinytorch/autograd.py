@@ -645,15 +645,26 @@ def tanh_rule(y, x):
 
 @vjp(activations.gelu_array)
 def gelu_rule(y, x):
-    """y = ½ x (1 + t), t = tanh(u), u = c (x + 0.044715 x³): ½ (1 + t) + ½ x (1 - t²) u′."""
+    """y = ½ x (1 + t), t = tanh(u), u = c (x + 0.044715 x³): ½ (1 + t) (1 + x (1 - t) u′)."""
 
-    def pull(g):
-        c = math.sqrt(2 / math.pi)
-        square = x * x
-        t = np.tanh(c * x * (1 + 0.044715 * square))
-        return g * (0.5 * (1 + t + x * (1 - t * t) * c * (1 + 3 * 0.044715 * square)))
+    def write(slope, x, g):
+        c, square = math.sqrt(2 / math.pi), x * x
+        t = square * (0.044715 * c)
+        t += c
+        t *= x
+        np.tanh(t, out=t)
+        square *= 3 * 0.044715 * c
+        square += c  # u′
+        square *= x
+        np.subtract(1, t, out=slope)
+        slope *= square
+        slope += 1
+        t += 1
+        slope *= t
+        slope *= 0.5
+        slope *= g
 
-    return pull
+    return lambda g: activations.by_blocks(write, x, g)
 
 
 @vjp(activations.silu_array)

@@ -540,7 +540,7 @@ def tanh_rule(y, x):
 
 @vjp(activations.gelu_array)
 def gelu_rule(y, x):
-    """y = ½ x (1 + t), t = tanh(u), u = c (x + 0.044715 x³): ½ (1 + t) + ½ x (1 - t²) u′."""
+    """y = ½ x (1 + t), t = tanh(u), u = c (x + 0.044715 x³): ½ (1 + t) (1 + x (1 - t) u′)."""
     raise NotImplementedError("06_autograd: gelu_rule")
 
 
