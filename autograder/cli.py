@@ -200,17 +200,19 @@ scores_option = click.option(
 @scores_option
 @click.option("--image", required=True, help="The grader's image, NAME@sha256:DIGEST.")
 @click.option("--repository", "only", default="", help="A numeric id: plan this one alone.")
+@click.option("--module", default="", help="A module, as in 01: grade this one alone.")
 @click.option("--prefix", default="", help="How the names of students' repositories begin.")
 @click.option("--force", is_flag=True, help="Also grade what is published already.")
 @click.option("--hints", type=click.Path(path_type=Path), help="Keep GitHub's answers here.")
-def plan(out, scores, image, only, prefix, force, hints):
+def plan(out, scores, image, only, module, prefix, force, hints):
     """Find pushes that are not graded yet, fetch them, and write shards of submissions to OUT.
 
     Reads GH_TOKEN, GITHUB_API_URL and GITHUB_REPOSITORY_OWNER, as in grade.yml.
     """
     from autograder.github.runs import plan_run, quoted
 
-    done = plan_run(out, scores, image, only=only, prefix=prefix, force=force, hints=hints)
+    options = {"only": only, "module": module, "prefix": prefix, "force": force, "hints": hints}
+    done = plan_run(out, scores, image, **options)
     for line in quoted(done.lines):
         click.echo(line)
     click.echo(f"{len(done.jobs)} to grade in {len(done.shards)} shards")

@@ -85,6 +85,8 @@ def write_plan(plan: Plan, archives: dict[str, bytes], out: Path) -> None:
             replace(folder / "job.json", _json(asdict(plan.job(key))))
             # what a shell reads without a parser
             replace(folder / "seed", f"{plan.job(key).seed}\n".encode())
+            words = [word for one in plan.modules for word in ("--module", one)]
+            replace(folder / "modules", "".join(f"{word}\n" for word in words).encode())
     out.mkdir(parents=True, exist_ok=True)
     replace(out / "plan.json", _json({"schema": SCHEMA, **asdict(plan)}))
 

@@ -59,11 +59,14 @@ class Sweep:
     token: str
     hints: Answers = field(default_factory=lambda: Answers(None))
     force: bool = False
+    module: str = ""  # this one alone, as in "03"; all if empty
     lines: list[str] = field(default_factory=list)
 
     def __post_init__(self):
         """Look up once what every job shares."""
-        self.assignments = load_course().assignments
+        course = load_course()
+        one = (course.assignment(self.module),) if self.module else ()
+        self.assignments = one or course.assignments
         self.modules = tuple(one.id for one in self.assignments)
         self.suite = suite_digest(self.assignments)
         self.known = frozenset(self.published.repositories())
@@ -108,7 +111,7 @@ class Sweep:
         silent = 0
         for one in repositories:
             state = {"pushed_at": one.pushed_at, "suite": self.suite, "image": self.image}
-            hint = f"settled {one.id}"
+            hint = f"settled {one.id} {self.module}".rstrip()
             if not self.force and self.hints.get(hint) == state:
                 continue
             try:

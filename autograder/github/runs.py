@@ -47,16 +47,23 @@ def make_client(hints: Path | None = None) -> Client:
 
 
 def plan_run(
-    out: Path, scores: str, image: str, *, only: str, prefix: str, force: bool, hints: Path | None
+    out: Path,
+    scores: str,
+    image: str,
+    *,
+    only: str,
+    prefix: str,
+    force: bool,
+    hints: Path | None,
+    module: str = "",
 ) -> Plan:
-    """Plan a sweep, or one repository where `only` is its id, into `out`; see grade.yml."""
-    pinned = IMAGE.fullmatch(image)
-    if not pinned:
-        raise GraderError(
-            f"the image is {image[:200]!r}: expected NAME@sha256:DIGEST, as `docker push` prints it"
-        )
+    """Plan a sweep into `out`, or one repository where `only` is its id; see grade.yml.
+
+    Where a `module` is named, this one alone is graded.
+    """
     if only and not re.fullmatch(r"[1-9][0-9]{0,18}", only):
         raise GraderError(f"the repository is {only[:80]!r}: expected its numeric id, or nothing")
+    digest = _pinned(image)
     token = variable("GH_TOKEN", "the app's installation token")
     owner = variable("GITHUB_REPOSITORY_OWNER", "the organisation")
     own = os.environ.get("GITHUB_REPOSITORY_ID", "")
@@ -66,10 +73,11 @@ def plan_run(
             client=make_client(hints),
             published=published,
             scope=Scope(owner, prefix, without),
-            image=pinned[1],
+            image=digest,
             token=token,
             hints=Answers(hints),
             force=force,
+            module=module,
         )
         plan, archives = sweep.plan(int(only) if only else None)
         untold = published.untold()
@@ -80,6 +88,16 @@ def plan_run(
         work=json.dumps(bool(plan.jobs or untold)),
     )
     return plan
+
+
+def _pinned(image: str) -> str:
+    """Return the digest of `image`."""
+    found = IMAGE.fullmatch(image)
+    if not found:
+        raise GraderError(
+            f"the image is {image[:200]!r}: expected NAME@sha256:DIGEST, as `docker push` prints it"
+        )
+    return found[1]
 
 
 def publish_run(

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from autograder.report.redact import is_ranked
+from autograder.report.history import counting
 
 Report = dict[str, Any]
 
@@ -78,35 +78,27 @@ def rank(reports: Iterable[Report]) -> Standing:
     for report in reports:
         by_submitter.setdefault(report["submitter"]["id"], []).append(report)
     aliases = _aliases(by_submitter)
-    grades = {one: _grades(mine) for one, mine in by_submitter.items()}
+    grades = {one: counting(mine) for one, mine in by_submitter.items()}
     best = {one: _best(mine) for one, mine in grades.items() if mine}
     return Standing(
-        columns=_columns(report for mine in grades.values() for report in mine),
+        columns=_columns(module for mine in grades.values() for _, module in mine),
         rows=_rows(best, aliases),
         waiting=tuple(aliases[one] for one in by_submitter if one not in best),
     )
 
 
-def _grades(reports: list[Report]) -> list[Report]:
-    """Return the reports that count; one that is replaced counts until its successor does."""
-    grades = [report for report in reports if is_ranked(report)]
-    replaced = {report["supersedes"] for report in grades}
-    return [report for report in grades if report["report_id"] not in replaced]
-
-
-def _best(grades: list[Report]) -> dict[str, tuple[float, str]]:
+def _best(grades: list[tuple[Report, dict[str, Any]]]) -> dict[str, tuple[float, str]]:
     """Return points and the time they were reached, by module."""
     newest: dict[str, int] = {}
     best: dict[str, tuple[float, str]] = {}
-    for report in grades:
+    for report, one in grades:
         when = report["submission"]["submitted_at"] or report["created_at"]
-        for one in report["assignments"]:
-            module, version, points = one["id"], one["version"], one["score"]["points"]
-            if version > newest.get(module, 0):
-                newest[module] = version
-                best[module] = (points, when)
-            elif version == newest[module]:
-                best[module] = min(best[module], (points, when), key=_better_first)
+        module, version, points = one["id"], one["version"], one["score"]["points"]
+        if version > newest.get(module, 0):
+            newest[module] = version
+            best[module] = (points, when)
+        elif version == newest[module]:
+            best[module] = min(best[module], (points, when), key=_better_first)
     return best
 
 
@@ -136,12 +128,11 @@ def _rows(
     )
 
 
-def _columns(grades: Iterable[Report]) -> tuple[Column, ...]:
+def _columns(modules: Iterable[dict[str, Any]]) -> tuple[Column, ...]:
     newest: dict[str, dict[str, Any]] = {}
-    for report in grades:
-        for one in report["assignments"]:
-            if one["version"] >= newest.get(one["id"], one)["version"]:
-                newest[one["id"]] = one
+    for one in modules:
+        if one["version"] >= newest.get(one["id"], one)["version"]:
+            newest[one["id"]] = one
     return tuple(
         Column(id, one["title"], one["score"]["max_points"]) for id, one in sorted(newest.items())
     )

@@ -76,6 +76,18 @@ def test_a_report_that_was_superseded_by_a_grade_no_longer_counts():
     assert places(reports) == [("a", "1", 60)]
 
 
+def test_a_regrade_of_one_module_replaces_that_module_alone():
+    """Also below a report that replaces the regrade; the other modules count as they were."""
+    reports = [
+        report("a", 90, 60, number=1),
+        report("a", 20, number=2, supersedes=1),
+        report("a", 30, number=3, supersedes=2),
+    ]
+    assert rank(reports).rows[0].points == {"01_tensor": 30, "02_activations": 60}
+    whole = report("a", 10, 10, number=4, supersedes=3)
+    assert rank([*reports, whole]).rows[0].points == {"01_tensor": 10, "02_activations": 10}
+
+
 def test_only_the_newest_version_of_a_module_counts_for_whoever_has_it():
     """Others keep theirs until they are graded on the new one."""
     reports = [

@@ -9,8 +9,9 @@ from datetime import timedelta
 
 import pytest
 
-from assignments.catalog import load_course
+from assignments.catalog import CatalogError, load_course
 from autograder.github.client import Client, GitHubError
+from autograder.github.job import write_plan
 from autograder.github.plan import SHARD_SIZE, SHARDS, Scope, deal
 from autograder.intake import receive
 from autograder.suite import suite_digest
@@ -110,6 +111,28 @@ def test_force_grades_again_what_is_published(github, scores):
     publish(scores, planned(scores).jobs[0])
     (job,) = planned(scores, force=True).jobs
     assert (job.attempt, job.supersedes) == (2, "0" * 26)
+
+
+def test_one_module_alone_is_graded_again_and_leaves_the_others_as_they_were(github, scores):
+    """Its own content key and suite; the shell reads from a file what the container shall grade."""
+    github.add("alice").push(WORK)
+    (whole,) = planned(scores).jobs
+    publish(scores, whole)
+    plan, archives = sweep(scores, module="1").plan()
+    assert plan.modules == plan.jobs[0].modules == ("01_tensor",)
+    assert plan.suite_digest == suite_digest(load_course().assignments[:1])
+    assert plan.jobs[0].key != whole.key and plan.jobs[0].supersedes == "0" * 26
+    write_plan(plan, archives, scores / "plan")
+    (words,) = (scores / "plan").glob("shards/0/*/modules")
+    assert words.read_text() == "--module\n01_tensor\n"
+    publish(scores, plan.jobs[0], suite=plan.suite_digest)
+    assert planned(scores, module="tensor").jobs == planned(scores).jobs == ()
+
+
+def test_a_module_that_there_is_not_is_one_line(github, scores):
+    """With those that there are."""
+    with pytest.raises(CatalogError, match="there is no module '99'; choose one of: 01_tensor"):
+        planned(scores, module="99")
 
 
 def test_what_the_grader_failed_at_is_tried_three_times(github, scores):
