@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from assignments.functions import functions
+from assignments.term import Term, TermError, read_term
 
 try:
     import tomllib
@@ -133,6 +134,7 @@ class Course:
     planned: tuple[Planned, ...]
     assignments: tuple[Assignment, ...]
     milestones: tuple[Milestone, ...]
+    term: Term | None = None  # None: nothing is due
 
     def assignment(self, key: str) -> Assignment:
         """Find a module by "01", "1", "01_tensor" or "tensor"."""
@@ -150,7 +152,8 @@ def load_course(folder: Path | None = None) -> Course:
     """Read the course in `folder` (by default the one this file is in) and check all of it."""
     folder = Path(folder) if folder else Path(__file__).resolve().parent
     file = folder / "course.toml"
-    top = _read(file, {"title": str, "module": list, "milestone": list})
+    kinds = {"title": str, "module": list, "milestone": list}
+    top = _read(file, kinds, optional=("term",))
     planned = tuple(_planned(table, file) for table in top["module"])
     for number, module in enumerate(planned, start=1):
         if module.number != number:
@@ -160,7 +163,15 @@ def load_course(folder: Path | None = None) -> Course:
         _milestone(table, number, file, planned)
         for number, table in enumerate(top["milestone"], start=1)
     )
-    return Course(top["title"], planned, _assignments(folder, planned), milestones)
+    term = _term(top["term"], file, planned) if "term" in top else None
+    return Course(top["title"], planned, _assignments(folder, planned), milestones, term)
+
+
+def _term(table: Any, file: Path, planned: tuple[Planned, ...]) -> Term:
+    try:
+        return read_term(table, [module.id for module in planned])
+    except TermError as error:
+        _refuse(file, *error.args)
 
 
 def _planned(table: Any, file: Path) -> Planned:
@@ -247,23 +258,30 @@ def _functions_in(path: Path) -> set[str]:
         return set()
 
 
-def _read(file: Path, kinds: dict[str, type]) -> dict[str, Any]:
+def _read(file: Path, kinds: dict[str, type], optional: tuple[str, ...] = ()) -> dict[str, Any]:
     try:
         table = tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         _refuse(file, "is missing", _RESTORE)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         _refuse(file, f"is not TOML: {error}", "mend that line")
-    return _checked(table, kinds, file, "the file")
+    return _checked(table, kinds, file, "the file", optional)
 
 
-def _checked(table: Any, kinds: dict[str, type], file: Path, what: str) -> dict[str, Any]:
+def _checked(
+    table: Any,
+    kinds: dict[str, type],
+    file: Path,
+    what: str,
+    optional: tuple[str, ...] = (),  # keys that are checked elsewhere
+) -> dict[str, Any]:
     """Return `table` when it has exactly the keys of `kinds`, each of its type and not empty."""
     if not isinstance(table, dict):
         _refuse(file, f"{what} is {table!r}", "write a table: key = value")
     for key in table:
-        if key not in kinds:
-            _refuse(file, f"{what} has an unknown key {key!r}", f"allowed: {', '.join(kinds)}")
+        if key not in kinds and key not in optional:
+            allowed = f"allowed: {', '.join((*kinds, *optional))}"
+            _refuse(file, f"{what} has an unknown key {key!r}", allowed)
     for key, kind in kinds.items():
         if key not in table:
             _refuse(file, f"{what} has no key {key!r}", f"add {key} = {_EXAMPLE[kind]}")

@@ -90,6 +90,7 @@ def course_map(course: Course, progress: Mapping[str, Practice]) -> Table:
     table.add_column("progress", width=BAR_WIDTH)
     table.add_column("tasks", justify="right", no_wrap=True)
     table.add_column("", overflow="fold")
+    _add_due(table, course)
     released = {assignment.id: assignment for assignment in course.assignments}
     tier = None
     for module in course.planned:
@@ -99,10 +100,19 @@ def course_map(course: Course, progress: Mapping[str, Practice]) -> Table:
         name = f"{module.number:02d}", module.title
         if module.id in released:
             assignment = released[module.id]
-            table.add_row(*name, *_progress(assignment, progress.get(module.id)))
+            cells = _progress(assignment, progress.get(module.id))
         else:
-            table.add_row(*name, "", "", Text("not released yet", "dim"))
+            cells = "", "", Text("not released yet", "dim")
+        due = (course.term.written(module.id),) if course.term else ()
+        table.add_row(*name, *cells, *due)
     return table
+
+
+def _add_due(table: Table, course: Course) -> None:
+    if course.term:
+        table.add_column("due", no_wrap=True)
+        zone = f"Due by the clocks of {course.term.time_zone}; what staff agreed with you counts."
+        table.caption, table.caption_justify = zone, "left"
 
 
 def _progress(

@@ -31,6 +31,7 @@ COURSE_FILES = (
     "assignments/practice.py",
     "assignments/repository.py",
     "assignments/submit.py",
+    "assignments/term.py",
     "milestones/README.md",
     "milestones/__init__.py",
     "milestones/data/digits.npz",

@@ -19,7 +19,7 @@ from tests.student import ROOT, StudentRepository, environment
 ALLOWED = r"""
 LICENSE  README.md  pyproject.toml  \.gitattributes  \.gitignore
 \.github/workflows/visible-tests\.yml
-assignments/(__init__|catalog|cli|conftest|display|functions|practice|repository|submit)\.py
+assignments/(__init__|catalog|cli|conftest|display|functions|practice|repository|submit|term)\.py
 assignments/course\.toml
 assignments/\d\d_(\w+)/(README\.md|assignment\.toml|\1\.py|test_\1\.py|figures/\w+\.(svg|png))
 milestones/README\.md  milestones/0[1-6]_\d{4}_\w+\.py  milestones/data/(digits|iris)\.npz
