@@ -33,7 +33,9 @@ def student_view(report: dict[str, Any], decisions: Mapping[str, Decision]) -> d
     if not held or view["score"] is None:
         return view
     tests = [t for t in view["tests"] if t["module"] not in held or t["suite"] == "shown"]
-    modules = [_shown(one, tests) if one["id"] in held else one for one in view["assignments"]]
+    # another module's files, checked on these, would tell of them: no `integrated` for any
+    rest = [{k: v for k, v in one.items() if k != "integrated"} for one in view["assignments"]]
+    modules = [_shown(one, tests) if one["id"] in held else one for one in rest]
     scores = [one["score"] for one in modules]
     total = {key: round(sum(s[key] for s in scores), 5) for key in ("points", "max_points")}
     score = {**total, "max_points": total["max_points"] or 1, "adjustments": []}
@@ -46,7 +48,7 @@ def _shown(module: dict[str, Any], tests: list[dict[str, Any]]) -> dict[str, Any
     """Return `module` with the points of its shown checks alone."""
     mine = [test for test in tests if test["module"] == module["id"]]
     score = {key: sum(test[key] for test in mine) for key in ("points", "max_points")}
-    kept = {key: value for key, value in module.items() if key not in ("integrated", "status")}
+    kept = {key: value for key, value in module.items() if key != "status"}
     return kept | {"score": score, "title": f"{module['title']}, shown checks only"}
 
 
@@ -116,7 +118,12 @@ def _news(
         commit = (earlier["submission"]["commit"] or "")[:10]
         lines = [f"Since your last graded push, `{commit}`:", "", *(f"- {one}" for one in moved)]
         yield "\n".join(lines)
-    said = [f"- {name}: {_literal(s)}" for name, one in decisions.items() if (s := one.sentence())]
+    graded = [one["id"] for one in view["assignments"]]
+    said = [
+        f"- {name}: {_literal(sentence)}"
+        for name in graded
+        if name in decisions and (sentence := decisions[name].sentence())
+    ]
     if said:
         yield "\n".join(said)
 

@@ -14,6 +14,7 @@ from autograder.github.job import Job, Plan
 from autograder.github.published import Published
 from autograder.github.ruling import Policy, ruled
 from autograder.github.verdict import ClaimError, final_report, read_claim, refusal
+from autograder.report.schema import validate
 from autograder.sandbox.text import one_line
 from autograder.signatures import sign
 
@@ -36,12 +37,13 @@ class Publisher:
 
     def signed(self, raw: Path) -> list[tuple[bytes, bytes]]:
         """Return every report of the plan that came back, with its signature."""
-        return [self._sign(report) for report in self._reports(raw)]
+        reports = list(self._reports(raw))
+        return [self._sign(self._rule(report, reports)) for report in reports]
 
     def _reports(self, raw: Path) -> Iterator[dict[str, Any]]:
         for job in self.plan.jobs:
             if job.refused is not None:
-                yield self._rule(self._refusal(job.refused, "error", job))
+                yield self._refusal(job.refused, "error", job)
         for number, keys in enumerate(self.plan.shards):
             for key in keys:
                 job = self.plan.job(key)
@@ -49,7 +51,7 @@ class Publisher:
                 if report is None:
                     self._say(job, "no report came back: the next sweep takes it up")
                 else:
-                    yield self._rule(report)
+                    yield report
 
     def _report(self, raw: Path, shard: int, job: Job) -> dict[str, Any] | None:
         try:
@@ -68,11 +70,14 @@ class Publisher:
         key, now = self.submitter_key, self.now
         return refusal(reason, status, job, self.plan, self.course, key=key, now=now)
 
-    def _rule(self, report: dict[str, Any]) -> dict[str, Any]:
+    def _rule(self, report: dict[str, Any], others: list[dict[str, Any]]) -> dict[str, Any]:
+        """Return `report` with what the policy gives; `others` came back with it."""
         repository = report["submission"]["repository_id"]
         if self.term:
             report = report | {"course": report["course"] | {"term": self.term}}
-        return ruled(report, self.published.reports(repository), self.policy)
+        mine = [one for one in others if one["submission"]["repository_id"] == repository]
+        known = [*self.published.reports(repository), *mine]
+        return validate(ruled(report, known, self.policy))
 
     def _sign(self, report: dict[str, Any]) -> tuple[bytes, bytes]:
         content = json.dumps(report, indent=1, allow_nan=False).encode("ascii") + b"\n"

@@ -1,16 +1,18 @@
 """What is published: the scores repository, the only memory that delivery has.
 
 reports/<repository id>/<report id>.json (.json.sig)    for good, only ever added
-feedback/<repository id>.json                           the last report its student knows of
+feedback/<repository id>.json             the last report its student knows of, when more is due
 """
 
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from autograder.report.build import utc
 from autograder.report.files import replace
 
 TRIES = 3  # to grade one content that the grader failed at; then a human must look
@@ -58,19 +60,22 @@ class Published:
         """Return the reports that hold a score, oldest first."""
         return [one for one in self.reports(repository) if one.get("status") != "ungradable"]
 
-    def untold(self) -> list[int]:
-        """Return the repositories whose students do not know of all that is published."""
-        return [one for one in self.repositories() if self._told(one) != self._last(one)]
+    def untold(self, now: datetime) -> list[int]:
+        """Return the repositories whose students do not know of all that they may know by `now`."""
+        return [one for one in self.repositories() if not self._is_told(one, now)]
 
-    def tell(self, repository: int) -> None:
-        """Note that the student knows of all reports that there are now."""
+    def tell(self, repository: int, due: datetime | None = None) -> None:
+        """Note that the student knows of all reports that there are now; from `due` on, of more."""
         path = self._feedback(repository)
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace(path, json.dumps({"report_id": self._last(repository)}).encode() + b"\n")
+        told = {"report_id": self._last(repository)} | ({"due": utc(due)} if due else {})
+        replace(path, json.dumps(told).encode() + b"\n")
 
-    def _told(self, repository: int) -> str | None:
+    def _is_told(self, repository: int, now: datetime) -> bool:
         found = _read(self._feedback(repository))
-        return found.get("report_id") if isinstance(found, dict) else None
+        if not isinstance(found, dict) or found.get("report_id") != self._last(repository):
+            return False
+        return "due" not in found or utc(now) < found["due"]
 
     def _last(self, repository: int) -> str:
         return max(path.stem for path in self._files(repository))

@@ -80,7 +80,7 @@ def plan_run(
             module=module,
         )
         plan, archives = sweep.plan(int(only) if only else None)
-        untold = published.untold()
+        untold = published.untold(datetime.now(timezone.utc))
     shutil.rmtree(out, ignore_errors=True)
     write_plan(plan, archives, out)
     outputs(
@@ -115,7 +115,7 @@ def publish_run(
     app = variable("GITHUB_APP_ID", "the app's numeric id")
     if not app.isdecimal():
         raise GraderError(f"GITHUB_APP_ID is {app[:80]!r}: expected the app's numeric id")
-    policy = load_policy(overrides=overrides)
+    policy = load_policy(load_course(), overrides)
     writes = os.environ.get("SCORES_TOKEN") or token
     publisher = _publish(raw, read_plan(plan_file), scores, key, policy, writes, term)
     yield from publisher.lines
@@ -164,8 +164,8 @@ def _tell(scores: str, token: str, policy: Policy, app: int, notices: bool) -> H
         except Rejected:
             pass
     with cloned(scores, token) as published:
-        for repository in told:
-            published.tell(repository)
+        for repository, due in told.items():
+            published.tell(repository, due)
         commit_and_push(published.folder, "Note who was told", token)
     return herald
 

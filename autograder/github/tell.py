@@ -7,14 +7,15 @@ marker and the app, and then they are edited. A student can write the marker, bu
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from typing import Any
 
 from autograder.github import feedback
 from autograder.github.client import Client, GitHubError
 from autograder.github.published import Published
-from autograder.github.ruling import Policy, rule
+from autograder.github.ruling import Decision, Policy, rule, ruled
 
 BUDGET_S = 420.0  # of a job's ten minutes; GitHub allows some 500 writes an hour anyway
 SILENCES = 3
@@ -29,38 +30,40 @@ class Herald:
     policy: Policy
     app: int  # the app's own id
     notices: bool = False
+    now: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
     budget_s: float = BUDGET_S
     lines: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)  # old Classroom notices
     rows: list[tuple[int, str, str]] = field(default_factory=list)  # repository, commit, score
 
-    def tell(self) -> list[int]:
-        """Tell all who do not know yet; return who was told."""
-        ends, silent, told = time.monotonic() + self.budget_s, 0, []
-        waiting = self.published.untold()
+    def tell(self) -> dict[int, datetime | None]:
+        """Tell all who do not know yet; return who was told, and when they are to be told more."""
+        ends, silent = time.monotonic() + self.budget_s, 0
+        told: dict[int, datetime | None] = {}
+        waiting = self.published.untold(self.now)
         for number, repository in enumerate(waiting):
             if silent == SILENCES or time.monotonic() > ends:
                 self.lines.append(f"{len(waiting) - number} are told with the next sweep")
                 break
+            due = None
             try:
-                self._tell(repository)
+                due = self._tell(repository)
                 silent = 0
             except GitHubError as error:
                 self.lines.append(f"repository {repository}: {error}")
                 silent += not error.is_gone
                 if not error.is_gone:
                     continue
-            self.published.tell(repository)
-            told.append(repository)
+            self.published.tell(repository, due)
+            told[repository] = due
         return told
 
-    def _tell(self, repository: int) -> None:
+    def _tell(self, repository: int) -> datetime | None:
+        """Tell one; return when there will be more to tell without another push."""
         report = self.published.newest(repository)
         earlier = self.published.earlier(repository, report)
-        reports = self.published.reports(repository)
-        decisions = rule(report, reports, self.policy)
-        view = feedback.student_view(report, decisions)
-        before = earlier and feedback.student_view(earlier, rule(earlier, reports, self.policy))
+        view, decisions = self._view(report)
+        before = earlier and self._view(earlier)[0]
         run = feedback.check_run(view, before, decisions)
         score = run["output"]["title"]
         self._write_check_run(repository, run)
@@ -68,6 +71,14 @@ class Herald:
         self.rows.append((repository, view["submission"]["commit"], score))
         if self.notices:
             self.said.extend(feedback.notices(view))
+        held = [one.feedback.next_at for one in decisions.values() if not one.feedback.allowed]
+        return min(held, default=None)
+
+    def _view(self, report: dict[str, Any]) -> tuple[dict[str, Any], Mapping[str, Decision]]:
+        """Return what a student may read of `report`, and the decisions on its modules."""
+        reports = self.published.reports(report["submission"]["repository_id"])
+        decisions = rule(report, reports, self.policy, self.now)
+        return feedback.student_view(ruled(report, reports, self.policy), decisions), decisions
 
     def _write_check_run(self, repository: int, run: dict[str, Any]) -> None:
         try:

@@ -81,6 +81,7 @@ def _assignment(report: dict[str, Any], assignment: dict[str, Any]) -> Iterator[
     score = assignment["score"]
     title = f"{assignment['id'].partition('_')[0]} {_prose(assignment['title'])}"
     yield f"## {title}: {score['points']:g} / {score['max_points']:g}"
+    yield from _changes(score)
     tasks: dict[str, list[dict[str, Any]]] = {}
     for test in report["tests"]:
         if test["module"] == assignment["id"]:
@@ -93,6 +94,13 @@ def _assignment(report: dict[str, Any], assignment: dict[str, Any]) -> Iterator[
     if not blocked:
         for tests in tasks.values():
             yield from _detail(tests)
+
+
+def _changes(score: dict[str, Any]) -> Iterator[str]:
+    """Say why the points are not those that the checks below add up to."""
+    if score.get("adjustments"):
+        changes = (f"- {one['delta']:+g}: {_code(one['reason'])}" for one in score["adjustments"])
+        yield "\n".join([f"The checks earned {score['raw_points']:g} points.", "", *changes])
 
 
 _TABLE_HEAD = ("| | Task | Points | Checks | Look at this first |", "|---|---|---:|---:|---|")

@@ -47,19 +47,23 @@ def is_ranked(report: dict[str, Any]) -> bool:
 
 def _for_student(report: dict[str, Any]) -> dict[str, Any]:
     numbers: Counter[tuple[str, str]] = Counter()
-    score = report["score"]
-    if score is not None:
-        adjustments = [_only(one, _STUDENT_ADJUSTMENT) for one in score["adjustments"]]
-        score = score | {"adjustments": adjustments}
     # why we failed may quote a hidden check; why their submission was refused is theirs
     reason = () if report["status"] == "ungradable" else ("reason",)
     return {
         **_only(report, _STUDENT + reason),
         "audience": "student",
         "grader": _only(report["grader"], _STUDENT_GRADER),
-        "score": score,
+        "score": _score(report["score"]),
+        "assignments": [one | {"score": _score(one["score"])} for one in report["assignments"]],
         "tests": [_test(test, numbers) for test in report["tests"]],
     }
+
+
+def _score(score: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return `score` with what changed it, but not by whom."""
+    if score is None or "adjustments" not in score:
+        return score
+    return score | {"adjustments": [_only(x, _STUDENT_ADJUSTMENT) for x in score["adjustments"]]}
 
 
 def _test(test: dict[str, Any], numbers: Counter) -> dict[str, Any]:
