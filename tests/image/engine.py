@@ -14,7 +14,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-NEEDED = ("buildah", "podman", "runc", "ldd")
+NEEDED = ("buildah", "podman", "runc", "catatonit", "ldd")
+LONGEST_S = 300  # for one command
 INSTALL = "on Debian: apt install buildah podman runc catatonit"
 BASE, IMAGE = "localhost/base", "localhost/grader"
 # How grade.yml runs the image.
@@ -67,7 +68,7 @@ class Engine:
             raise NoEngine("containers are made as root here: sudo make image-test")
         self.folder, self.built = folder, ""
         (folder / "containers.conf").write_text(CONTAINERS.format(folder=folder))
-        self._env = os.environ | {
+        self.env = os.environ | {
             "CONTAINERS_STORAGE_CONF": str(folder / "storage.conf"),
             "CONTAINERS_CONF": str(folder / "containers.conf"),
             "BUILDAH_ISOLATION": "chroot",
@@ -81,8 +82,7 @@ class Engine:
             (self.folder / "storage.conf").write_text(settings)
             try:
                 self.call("podman", "import", "--quiet", str(base), BASE)
-                alone = ["--rm", "--network", "none", *AS_DOCKER]
-                self.call("podman", "run", *alone, BASE, "python3", "-c", "")
+                self.run(BASE, "python3", "-c", "")  # with every flag: cgroups, seccomp, no network
                 return
             except Failed as error:
                 self.end()
@@ -91,12 +91,16 @@ class Engine:
 
     def build(self) -> str:
         """Build the image from this tree with the packages in folder/wheels; return its id."""
-        arguments = [f"BASE={BASE}", "PIP_NO_INDEX=1", "PIP_FIND_LINKS=/wheels"]
-        options = [word for one in arguments for word in ("--build-arg", one)]
-        options += ["--no-cache", "--pull-never", "--volume", f"{self.folder}/wheels:/wheels:ro"]
+        options = ["--no-cache", *self.building()]
         env = {"ENGINE": "buildah", "IMAGE": IMAGE}
         printed = self.call(str(ROOT / "autograder/image/build.sh"), *options, env=env).stdout
         return printed.splitlines()[-1]
+
+    def building(self) -> list[str]:
+        """Return the options of a build with this machine's base and packages, asking nobody."""
+        arguments = [f"BASE={BASE}", "PIP_NO_INDEX=1", "PIP_FIND_LINKS=/wheels"]
+        options = [word for one in arguments for word in ("--build-arg", one)]
+        return [*options, "--pull-never", "--volume", f"{self.folder}/wheels:/wheels:ro"]
 
     def run(
         self, *command: str, user: tuple[str, ...] | list[str] = GRADER, check: bool = True
@@ -117,15 +121,18 @@ class Engine:
         self, *command: str, env: dict[str, str] | None = None, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
         """Run a command on this storage; whoever hangs is ended."""
-        done = subprocess.run(
-            ["nice", *command],
-            env=self._env | (env or {}),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=600,
-        )
+        try:
+            done = subprocess.run(
+                ["nice", *command],
+                env=self.env | (env or {}),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=LONGEST_S,
+            )
+        except subprocess.TimeoutExpired:
+            raise Failed(f"{' '.join(command[:2])} took longer than {LONGEST_S} s") from None
         if check and done.returncode:
             last = "\n".join([*done.stdout.splitlines()[-60:], *done.stderr.splitlines()[-20:]])
             raise Failed(f"{' '.join(command[:2])} ended with {done.returncode}: {last}")
