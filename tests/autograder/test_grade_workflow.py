@@ -6,180 +6,16 @@ GitHub, artifacts as folders, and a `docker` that runs the grader without a cont
 
 from __future__ import annotations
 
-import json
 import re
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from tests.act import act
 from tests.autograder.delivery import PINNED, Course, server
-from tests.github.standin import APP, TOKEN
+from tests.autograder.runner import ROOT, WORKFLOW, Runner
 
-ROOT = Path(__file__).resolve().parents[2]
-WORKFLOW = ".github/workflows/grade.yml"
 LOCK = ROOT / "autograder" / "github" / "requirements.lock"
-PYTHON = """\
-#!/bin/sh
-[ "$1 $2" = "-m pip" ] && exit 0
-exec {python} "$@"
-"""
-DOCKER = """\
-#!/bin/sh
-echo "docker $1" >> {log}
-env | sed -n 's/=.*//p' | sort | tr '\\n' ' ' >> {log}.env
-case "$1" in
-  login) cat > /dev/null ;;
-  run)
-    for one in "$@"; do
-      case "$one" in
-        */:/in:ro) input="${{one%:/in:ro}}" ;;
-        *:/out) out="${{one%:/out}}" ;;
-      esac
-      last="$one"
-    done
-    echo "$@" >> {log}.run
-    cd {root} && AUTOGRADER_KEY_FILE={key} exec {python} -m autograder grade \\
-      "$input/submission.tar.gz" --out "$out" --seed "$last" ;;
-esac
-"""
-UPLOAD = """\
-name: stub
-inputs: { name: {}, path: {}, if-no-files-found: {}, retention-days: {} }
-runs:
-  using: composite
-  steps:
-    - shell: bash
-      env: { NAME: "${{ inputs.name }}", FROM: "${{ inputs.path }}" }
-      run: |
-        [ ! -e "$FROM" ] || { mkdir -p "$ARTIFACTS/$NAME" && cp -r "$FROM/." "$ARTIFACTS/$NAME"; }
-"""
-DOWNLOAD = """\
-name: stub
-inputs: { name: {}, path: {}, pattern: {} }
-runs:
-  using: composite
-  steps:
-    - shell: bash
-      env: { NAME: "${{ inputs.name }}", TO: "${{ inputs.path }}" }
-      run: |
-        mkdir -p "$TO"
-        if [ -n "$NAME" ]; then cp -r "$ARTIFACTS/$NAME/." "$TO"
-        else for one in "$ARTIFACTS"/raw-*; do [ ! -e "$one" ] || cp -r "$one" "$TO"; done; fi
-"""
-APP_TOKEN = f"""\
-name: stub
-inputs: {{ client-id: {{}}, private-key: {{}}, owner: {{}}, repositories: {{}} }}
-outputs: {{ token: {{ value: {TOKEN} }} }}
-runs:
-  using: composite
-  steps: [{{ shell: bash, run: "true" }}]
-"""
-NOTHING = """\
-name: stub
-inputs: { path: {}, key: {}, restore-keys: {} }
-runs:
-  using: composite
-  steps: [{ shell: bash, run: "true" }]
-"""
-
-
-class Runner:
-    """A private grader repository whose workflow act runs."""
-
-    def __init__(self, course: Course, folder: Path):
-        """Copy what the workflow checks out, and put the stubs in place."""
-        self.course, self.folder, self.runs = course, folder, 0
-        self.repository = folder / "grader"
-        for name in ("autograder", "assignments", "tinytorch", ".github"):
-            ignored = shutil.ignore_patterns("__pycache__", "figures", "hostile")
-            shutil.copytree(ROOT / name, self.repository / name, ignore=ignored)
-        git = ["git", "-C", str(self.repository)]
-        subprocess.run([*git, "init", "--quiet", "--initial-branch=main"], check=True)
-        remote = "https://github.com/course/grader.git"
-        subprocess.run([*git, "remote", "add", "origin", remote], check=True)
-        (folder / "server" / "course").mkdir()
-        course.scores.rename(folder / "server" / "course" / "scores.git")
-        course.scores = folder / "server" / "course" / "scores.git"
-        self.tools = folder / "tools"
-        self.tools.mkdir()
-        self.log = folder / "docker.log"
-        self.write("python", PYTHON.format(python=sys.executable))
-        facts = {"log": self.log, "root": ROOT, "python": sys.executable}
-        self.write("docker", DOCKER.format(key=folder / "throwaway.key", **facts))
-
-    def write(self, name: str, text: str) -> None:
-        """Put a program on the runner's PATH."""
-        (self.tools / name).write_text(text, encoding="utf-8")
-        (self.tools / name).chmod(0o755)
-
-    def run(self, event: str, payload: dict | None = None) -> str:
-        """Run the workflow for an event; return its log, which must be green."""
-        self.runs += 1
-        scratch = self.folder / f"run-{self.runs}"
-        artifacts = scratch / "artifacts"
-        artifacts.mkdir(parents=True)
-        (scratch / "event.json").write_text(json.dumps(payload or {}), encoding="utf-8")
-        options = self.options(scratch)
-        done = act(
-            self.repository,
-            WORKFLOW,
-            scratch,
-            python=self.tools,
-            event=event,
-            stubs={
-                "actions/upload-artifact": UPLOAD,
-                "actions/download-artifact": DOWNLOAD,
-                "actions/create-github-app-token": APP_TOKEN,
-                "actions/cache": NOTHING,
-            },
-            options=options,
-            path=self.tools,
-            github=f"{self.address}/",
-        )
-        assert done.returncode == 0, done.stdout
-        return done.stdout
-
-    @property
-    def address(self) -> str:
-        """Where repositories are cloned from."""
-        return f"file://{self.folder / 'server'}"
-
-    def options(self, scratch: Path) -> list[str]:
-        """Return what GitHub would know: the event, variables, secrets."""
-        values = {
-            "env": {
-                "GITHUB_API_URL": self.course.github.url,
-                "GITHUB_SERVER_URL": self.address,
-                "GITHUB_WRITE_PAUSE_S": "0",
-                "ARTIFACTS": str(scratch / "artifacts"),
-            },
-            "var": {
-                "APP_CLIENT_ID": "Iv1",
-                "APP_ID": str(APP),
-                "GRADER_IMAGE": PINNED,
-                "SCORES_REPOSITORY": "scores",
-            },
-            "secret": {
-                "APP_PRIVATE_KEY": "none",
-                "SIGNING_KEY": self.course.key.read_text(encoding="ascii"),
-                "SUBMITTER_KEY": "5" * 64,
-                "GITHUB_TOKEN": "ghs_of_the_job",
-            },
-        }
-        options = ["--eventpath", str(scratch / "event.json")]
-        for kind, pairs in values.items():
-            options += [part for pair in pairs.items() for part in (f"--{kind}", "=".join(pair))]
-        return options
-
-    @property
-    def graded(self) -> int:
-        """How many containers ran."""
-        calls = self.log.read_text(encoding="utf-8") if self.log.exists() else ""
-        return calls.count("docker run")
 
 
 @pytest.fixture
@@ -227,6 +63,24 @@ def test_a_push_is_graded_and_told_and_a_second_sweep_starts_nothing(runner):
     assert last["score"]["points"] == 100
 
 
+def test_a_person_or_a_program_may_ask_for_one_module_and_for_a_second_time(runner):
+    """Both dispatches know a repository, a module, and force; the rest stays as it was."""
+    alice, bob = (runner.course.github.add(name) for name in ("alice", "bob"))
+    for one in (alice, bob):
+        one.push({"tinytorch/tensor.py": "x = 1\n"})
+    wanted = {"repository": str(alice.id), "module": "01", "force": "true"}
+    for _ in range(2):
+        runner.run("workflow_dispatch", {"inputs": wanted})
+    payload = {"repository_id": alice.id, "module": "tensor", "force": True}
+    runner.run("repository_dispatch", {"action": "grade", "client_payload": payload})
+    reports = runner.course.reports()
+    assert [one["submission"]["repository_id"] for one in reports] == [alice.id] * 3
+    assert [one["submission"]["attempt"] for one in reports] == [1, 2, 3]
+    assert [[part["id"] for part in one["assignments"]] for one in reports] == [["01_tensor"]] * 3
+    calls = (runner.folder / "docker.log.run").read_text(encoding="utf-8").splitlines()
+    assert all("--out /out --module 01_tensor --seed" in call for call in calls)
+
+
 def test_the_container_has_the_flags_and_no_secret(runner):
     """What the grading job hands to docker, and what it itself knows."""
     runner.course.github.add("alice").push({"tinytorch/tensor.py": "x = 1\n"})
@@ -236,10 +90,52 @@ def test_the_container_has_the_flags_and_no_secret(runner):
         assert flag in call
     assert "--security-opt no-new-privileges" in call and "docker.sock" not in call
     assert re.search(
-        rf"{re.escape(PINNED)} grade /in/submission.tar.gz --out /out --seed \d+$", call
+        rf"{re.escape(PINNED)} grade /in/submission.tar.gz --out /out( --module \S+)+ --seed \d+$",
+        call,
     )
     names = (runner.folder / "docker.log.env").read_text(encoding="utf-8").split()
     assert {"GH_TOKEN", "SIGNING_KEY", "SUBMITTER_KEY", "APP_PRIVATE_KEY"}.isdisjoint(names)
+
+
+def test_a_runner_killed_between_grade_and_publish_loses_nothing(runner):
+    """What was graded and not published is published by the next sweep, once."""
+    alice = runner.course.github.add("alice")
+    commit = alice.push({"tinytorch/tensor.py": "x = 1\n"})
+    runner.doom.write_text("publish")
+    runner.run("schedule", green=False)
+    assert runner.graded == 1 and runner.course.reports() == []
+    runner.run("schedule")
+    runner.run("schedule")
+    assert runner.graded == 2
+    assert [one["submission"]["commit"] for one in runner.course.reports()] == [commit]
+    assert len(runner.course.github.comment_lists[alice.id, 1]) == 1
+    assert len(runner.course.github.checks[alice.id]) == 1
+
+
+@pytest.mark.parametrize(("doom", "status"), [("hang", "ungradable"), ("kill", None)])
+def test_a_hung_or_killed_shard_costs_its_own_submissions_until_the_next_sweep(
+    runner, doom, status
+):
+    """Of two shards one goes wrong; the other's reports are published by the same run."""
+    students = {name: runner.course.github.add(name) for name in ("alice", "bob")}
+    for name, one in students.items():
+        one.push({"tinytorch/tensor.py": f"x = {name!r}\n"})
+    runner.change("autograder/github/plan.py", "SHARD_SIZE = 256, 20", "SHARD_SIZE = 256, 1")
+    runner.doom.write_text(doom)
+    runner.run("schedule", green=doom == "hang")
+    first = {one["status"] for one in runner.course.reports()}
+    assert first == {"failed", status} - {None}
+    runner.run("schedule")
+    runner.run("schedule")
+    assert runner.graded == 3
+    graded = [one for one in runner.course.reports() if one["status"] != "ungradable"]
+    assert sorted(one["submission"]["repository_id"] for one in graded) == [
+        one.id for one in students.values()
+    ]
+    assert [len(runner.course.github.comment_lists[one.id, 1]) for one in students.values()] == [
+        1,
+        1,
+    ]
 
 
 def test_the_powers_of_the_three_jobs_are_apart():

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 
@@ -16,8 +17,11 @@ import pytest
 from assignments.catalog import load_course
 from autograder.image.lock import LOCK
 from autograder.sandbox.proof import GUARANTEES
-from tests.image import base
+from tests.autograder.delivery import Course, server
+from tests.autograder.runner import Runner
+from tests.image import base, docker
 from tests.image.engine import BASE, GRADER, IMAGE, ROOT_WITH_UIDS, Engine, NoEngine
+from tests.image.registry import Registry
 from tests.processes import descendants
 from tests.submissions import build
 
@@ -29,6 +33,7 @@ BASE_BYTES = 150 * MB  # at least what the pinned base takes, whose stand-in is 
 RUNNER = ("pytest", "pluggy", "iniconfig", "packaging", "exceptiongroup", "tomli")
 ATTACKS = "tests/autograder/test_hostile.py"
 SOURCES = (ATTACKS, "tests/autograder/submit.py", "tests/processes.py", "tests/submissions")
+PUSHED = "course/grader/grader"  # the organisation is "Course": a registry has small letters
 ANOTHER = ("--user", "1000:1000")
 
 
@@ -68,6 +73,13 @@ def fetch(wheels: Path) -> None:
 
 
 @pytest.fixture(scope="module")
+def attack(engine):
+    """What comes of the attacks: they mostly wait, so the other tests run meanwhile."""
+    with ThreadPoolExecutor(1) as thread:
+        yield thread.submit(run_attacks, engine)
+
+
+@pytest.fixture(scope="module")
 def found(engine):
     """What the grader and its workers can reach in the container of grade.yml."""
     return look(engine, "proved,second_uid,writable,readable,idle")
@@ -79,7 +91,7 @@ def look(engine: Engine, names: str, **options) -> dict:
     return json.loads(engine.python("-c", script, names, **options).stdout)
 
 
-def test_the_image_is_small(engine):
+def test_the_image_is_small(engine, attack):
     """At most 350 MB, the base included: no browser, no LaTeX, no pandas."""
     size, stand_in = engine.inspect()["Size"], engine.inspect(BASE)["Size"]
     assert size <= MOST_BYTES
@@ -187,12 +199,21 @@ def test_the_reference_earns_every_point_with_full_isolation(engine, user, tmp_p
     assert report["score"]["points"] == 100 * len(course.assignments)
 
 
-def test_every_attack_is_refused_in_the_container(engine):
+def test_every_attack_is_refused_in_the_container(attack):
     """The tests of the hostile submissions, run by pytest in the container of grade.yml."""
+    done = attack.result()
+    assert done.returncode == 0, done.stdout[-20000:] + done.stderr[-2000:]
+    passed = int(re.search(r"(\d+) passed", done.stdout)[1])
+    assert passed > len(list((ROOT / "tests/submissions/hostile").glob("*.py")))
+    assert "skipped" not in done.stdout
+
+
+def run_attacks(engine: Engine) -> subprocess.CompletedProcess[str]:
+    """Run the tests of the hostile submissions in a container, which has pytest beside it."""
     checks = engine.folder / "checks"
     copy_attacks(checks)
     options = "-p no:cacheprovider --noconftest --import-mode=importlib --rootdir=/checks -q"
-    done = engine.run(
+    return engine.run(
         f"--volume={checks}:/checks:ro",
         "--env=PYTHONPATH=/checks/runner:/checks",
         "--entrypoint=python3",
@@ -200,10 +221,72 @@ def test_every_attack_is_refused_in_the_container(engine):
         *("-m", "pytest", *options.split(), f"/checks/{ATTACKS}"),
         check=False,
     )
-    assert done.returncode == 0, done.stdout[-20000:] + done.stderr[-2000:]
-    passed = int(re.search(r"(\d+) passed", done.stdout)[1])
-    assert passed > len(list((ROOT / "tests/submissions/hostile").glob("*.py")))
-    assert "skipped" not in done.stdout
+
+
+@pytest.fixture(scope="module")
+def pushed(engine):
+    """A runner's programs, and the image as image.yml under act has pushed it to a registry."""
+    registry, tools = Registry(), engine.folder / "tools"
+    tools.mkdir()
+    log = engine.folder / "docker.log"
+    docker.write(tools / "docker", engine, registry.address, log)
+    done = docker.build_and_push(tools, engine.folder / "image.yml", log)
+    yield done, registry, tools, log
+    registry.close()
+
+
+def test_the_image_workflow_builds_examines_and_pushes_the_image(pushed, engine):
+    """All but two of its steps for real: under act, podman as docker, a registry on loopback."""
+    done, registry, _, log = pushed
+    assert done.returncode == 0, done.stdout
+    calls = log.read_text(encoding="utf-8").splitlines()
+    assert calls[:2] == [
+        "apt-get install --yes --no-install-recommends buildah podman runc catatonit",
+        "make image-test",
+    ]
+    verbs = [call.split()[1] for call in calls[2:] if call.startswith("docker ")]
+    assert verbs == ["info", "build", "run", "login", "push", "inspect", "logout"]
+    assert "isolation: full" in done.stdout, "the doctor's word on the image, before it is pushed"
+    assert registry.digest(PUSHED).startswith("sha256:"), "the next test pulls it and grades in it"
+    assert engine.call("podman", "login", "--get-login", registry.address, check=False).returncode
+
+
+def test_a_push_is_graded_in_a_real_container_from_event_to_comment(pushed, tmp_path, monkeypatch):
+    """grade.yml under act with the image that image.yml has pushed: nothing of it is a shim."""
+    _, registry, tools, log = pushed
+    with server(tmp_path / "server", monkeypatch) as github:
+        runner = Runner(Course(tmp_path, github, monkeypatch), tmp_path, pinned(registry))
+        for name in ("GH_TOKEN", "AUTOGRADER_KEY_FILE"):
+            monkeypatch.delenv(name)
+        shutil.copy(tools / "docker", runner.tools / "docker")
+        students = {name: github.add(name) for name in ("alice", "bob", "mallory")}
+        for name, text in submissions().items():
+            students[name].push({"tinytorch/tensor.py": text})
+        log.write_text("")
+        said = runner.run("schedule")
+        points = {
+            one["submission"]["repository_id"]: (one["score"]["points"], one["grader"]["isolation"])
+            for one in runner.course.reports()
+        }
+        wanted = {"alice": (100, "full"), "bob": (0, "full"), "mallory": (0, "full")}
+        assert points == {students[name].id: one for name, one in wanted.items()}, said
+        for one in students.values():
+            (comment,) = github.comment_lists[one.id, 1]
+            assert "01 Tensor" in comment["body"] and len(github.checks[one.id]) == 1
+        calls = log.read_text(encoding="utf-8")
+        assert [calls.count(f"docker {verb} ") for verb in ("login", "pull", "run")] == [1, 1, 3]
+
+
+def submissions() -> dict[str, str]:
+    """Return three files: the reference, one that ends the process, one that looks around."""
+    spy = "import socket\nsocket.create_connection(('127.0.0.1', 22))\n"
+    whole = (ROOT / "tinytorch/tensor.py").read_text(encoding="utf-8")
+    return {"alice": whole, "bob": "import os\nos.abort()\n", "mallory": spy + whole}
+
+
+def pinned(registry: Registry) -> str:
+    """Return the image's name with its digest, as GRADER_IMAGE has it."""
+    return f"ghcr.io/{PUSHED}@{registry.digest(PUSHED)}"
 
 
 def copy_attacks(target: Path) -> None:
