@@ -240,6 +240,53 @@ def publish(raw, plan_file, scores, key, overrides, notices, term):
 
 
 @main.command()
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), default=Path("roster.csv"))
+@click.option("--organisation", help="Ask GitHub for the repository of each student there.")
+@click.option("--prefix", default="", help="How the names of students' repositories begin.")
+def roster(source, out, organisation, prefix):
+    """Make the roster of SOURCE: a roster, or what old Classroom or Classroom 50 left.
+
+    With --organisation it reads GH_TOKEN and GITHUB_API_URL, as in grade.yml.
+    """
+    from autograder.report.files import replace
+    from autograder.roster import read, text
+
+    students, missing = read(source), []
+    if organisation:
+        from autograder.github.runs import make_client
+        from autograder.github.students import located
+
+        students, missing = located(students, make_client(), organisation, prefix)
+    replace(out, text(students).encode())
+    for line in missing:
+        click.echo(f"autograder: {line}", err=True)
+    known = sum(bool(one.repository_id) for one in students)
+    click.echo(f"{out}: {len(students)} students, {known} with a repository")
+
+
+@main.command()
+@click.argument("form", type=click.Choice(["canvas", "moodle", "classroom50", "junit"]))
+@click.argument("source", type=click.Path(exists=True, path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True)
+@click.option("--roster", type=click.Path(path_type=Path), help="As `autograder roster` makes it.")
+@click.option("--signers", type=click.Path(path_type=Path), help="Whose signed reports count.")
+@click.option("--gradebook", type=click.Path(exists=True, path_type=Path), help="Canvas's export.")
+@click.option("--classroom", default="", help="Of Classroom 50: its short name.")
+@click.option("--assignment", default="tinytorch", help="Of Classroom 50: its short name.")
+def export(form, source, out, roster, signers, gradebook, classroom, assignment):
+    """Write the marks in SOURCE for a gradebook, or one report.json for a CI (junit).
+
+    SOURCE is what `autograder class` wrote or, with --signers, a clone of the scores repository.
+    """
+    from autograder.exports import export as write
+
+    files = {"roster": roster, "signers": signers, "gradebook": gradebook}
+    for path in write(form, source, out, **files, names=(classroom, assignment)):
+        click.echo(path)
+
+
+@main.command()
 def doctor():
     """Say what isolation this machine can prove, which versions, what is missing."""
     from autograder.doctor import examine

@@ -79,7 +79,7 @@ def rank(reports: Iterable[Report]) -> Standing:
         by_submitter.setdefault(report["submitter"]["id"], []).append(report)
     aliases = _aliases(by_submitter)
     grades = {one: counting(mine) for one, mine in by_submitter.items()}
-    best = {one: _best(mine) for one, mine in grades.items() if mine}
+    best = {one: best_points(mine) for one, mine in grades.items() if mine}
     return Standing(
         columns=_columns(module for mine in grades.values() for _, module in mine),
         rows=_rows(best, aliases),
@@ -87,7 +87,7 @@ def rank(reports: Iterable[Report]) -> Standing:
     )
 
 
-def _best(grades: list[tuple[Report, dict[str, Any]]]) -> dict[str, tuple[float, str]]:
+def best_points(grades: list[tuple[Report, dict[str, Any]]]) -> dict[str, tuple[float, str]]:
     """Return points and the time they were reached, by module."""
     newest: dict[str, int] = {}
     best: dict[str, tuple[float, str]] = {}

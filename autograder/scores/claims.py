@@ -47,11 +47,14 @@ class Rules:
 
 
 def read_roster(path: Path) -> frozenset[int]:
-    """Return the column `repository_id` of the CSV file `path`; GraderError names a bad line."""
+    """Return the column `repository_id` of the CSV file `path`; GraderError names a bad line.
+
+    Who has no repository yet has an empty cell.
+    """
     rows = csv.DictReader(_text(path).splitlines())
     if "repository_id" not in (rows.fieldnames or ()):
         raise GraderError(f"{path}: expected a column repository_id, got {rows.fieldnames}")
-    ids = [(rows.line_num, (row["repository_id"] or "").strip()) for row in rows]
+    ids = [(rows.line_num, one) for row in rows if (one := (row["repository_id"] or "").strip())]
     for line, one in ids:
         if not re.fullmatch("[1-9][0-9]{0,18}", one):
             raise GraderError(f"{path}, line {line}: expected a numeric repository id, got {one!r}")

@@ -1,0 +1,84 @@
+"""What is published, in the forms that gradebooks and other tools read; nothing is graded here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from assignments.catalog import load_course
+from autograder.errors import GraderError, SubmissionError
+from autograder.report.canvas import canvas
+from autograder.report.classroom50 import result
+from autograder.report.files import replace
+from autograder.report.junit import junit
+from autograder.report.marks import Mark, of_class, of_scores
+from autograder.report.moodle import moodle
+from autograder.report.schema import validate
+from autograder.roster import read
+
+FORMS = ("canvas", "moodle", "classroom50", "junit")
+SERVER = "https://github.com"
+
+
+def marks(source: Path, roster: Path, signers: Path | None) -> list[Mark]:
+    """Return the marks in a clone of the scores repository, or in what `autograder class` wrote."""
+    students = read(roster)
+    if signers is None:
+        if (source / "reports").is_dir():
+            raise SubmissionError(
+                f"{source}: for a scores repository say with --signers who counts"
+            )
+        return of_class(source, students)
+    from autograder.scores import Rules
+    from autograder.scores import read as read_scores
+
+    rules = Rules(load_course(), now=datetime.now(timezone.utc))
+    return of_scores(read_scores(source, signers, rules).accepted, students)
+
+
+def export(
+    form: str,
+    source: Path,
+    out: Path,
+    *,
+    roster: Path | None = None,
+    signers: Path | None = None,
+    gradebook: Path | None = None,
+    names: Sequence[str] = ("", ""),
+) -> list[Path]:
+    """Write `source` in one of the FORMS to `out`; return the files."""
+    if form == "junit":
+        return [_write(out, junit(_report(source)))]
+    if roster is None:
+        raise SubmissionError(f"{form}: say with --roster who the students are")
+    found = marks(source, roster, signers)
+    if form == "classroom50":
+        classroom, assignment = names
+        if not classroom or not assignment:
+            raise SubmissionError("classroom50: name the --classroom and the --assignment")
+        results = [(one, result(one, classroom, assignment, SERVER)) for one in found if one.newest]
+        return [
+            _write(out / f"{one.student.github_username}.json", json.dumps(document, indent=1))
+            for one, document in results
+        ]
+    course = load_course()
+    if form == "moodle":
+        return [_write(out, moodle(found, course))]
+    export = gradebook.read_text(encoding="utf-8-sig") if gradebook else None
+    return [_write(out, canvas(found, course, export))]
+
+
+def _report(path: Path) -> dict[str, Any]:
+    try:
+        return validate(json.loads(path.read_bytes()))
+    except (OSError, ValueError, GraderError):
+        raise SubmissionError(f"{path}: expected a report.json or student.json") from None
+
+
+def _write(path: Path, content: str | bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace(path, content.encode() if isinstance(content, str) else content)
+    return path
