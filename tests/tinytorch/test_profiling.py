@@ -1,0 +1,337 @@
+"""What the profiler counts is true, of every operation; it sees all threads and leaves no trace."""
+
+import doctest
+import gc
+import operator
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinytorch
+from tests.tinytorch.oracles.profiling import ATTENTIONS, CONVOLUTIONS, PRODUCTS
+from tinytorch import autograd, profiling
+from tinytorch.layers import Identity, Linear, Module, Sequential, set_caller
+from tinytorch.profiling import Memory, Profiler, chrome_trace
+from tinytorch.tensor import Tensor, apply, from_numpy, randn, set_runner, zeros
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+with np.load(Path(__file__).parent / "fixtures" / "profiling.npz") as _file:
+    FIXTURE = dict(_file)
+
+
+@pytest.fixture(autouse=True)
+def empty_seams():
+    """Nobody is in the seams before a test, or after it."""
+    assert (set_runner(None), set_caller(None)) == (None, None)
+    yield
+    assert (set_runner(None), set_caller(None)) == (None, None)
+
+
+def test_products_cost_what_pytorch_counts():
+    """Its counter leaves out biases; ours has an operation of its own for none of them."""
+    for (b, m, k, n), want in zip(PRODUCTS, FIXTURE["products"], strict=True):
+        a, c = np.ones((b, m, k)), np.ones((b, k, n))
+        assert profiling.matmul_flops(a @ c, a, c) == want
+        x, weight = np.ones((b, m, k)), np.ones((n, k))
+        assert profiling.linear_flops(x @ weight.T, x, weight, None) == want
+
+
+def test_convolutions_cost_what_pytorch_counts():
+    """Strides, padding and dilation are in the size of the result, groups in that of the weight."""
+    for case, want in zip(CONVOLUTIONS, FIXTURE["convolutions"], strict=True):
+        n, c, kh, kw, out, h, w, groups, stride, padding, dilation = case
+        places = [
+            (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+            for size, kernel in ((h, kh), (w, kw))
+        ]
+        y, weight = np.zeros((n, out * groups, *places)), np.zeros((out * groups, c, kh, kw))
+        how = [(stride,) * 2, (padding,) * 2, (dilation,) * 2, groups]
+        assert profiling.conv2d_flops(y, None, weight, None, *how) == want
+
+
+def test_attention_costs_what_pytorch_counts_and_a_softmax():
+    """Its counter has the two products alone."""
+    for (b, h, length, keys, e, d), want in zip(ATTENTIONS, FIXTURE["attentions"], strict=True):
+        q, k, v = (np.zeros((b, h, *s)) for s in ((length, e), (keys, e), (keys, d)))
+        found = profiling.attention_flops(np.zeros((b, h, length, d)), q, k, v)
+        assert found == want + 5 * b * h * length * keys + q.size
+
+
+def test_every_operation_with_a_rule_has_a_counter():
+    """Whoever adds an operation with a gradient says what it costs."""
+    for name in tinytorch.MODULES:
+        getattr(tinytorch, name, None)  # those that are there register what they have
+    given = {autograd.keep_array}
+    missing = [
+        op.__name__
+        for op in autograd.RULES
+        if op not in profiling.COUNTERS and not isinstance(op, np.ufunc) and op not in given
+        if getattr(op, "__module__", "").partition(".")[0] in ("tinytorch", "numpy", "_operator")
+    ]
+    assert missing == []
+
+
+def costs(compute, *shapes):
+    """FLOPs, and bytes moved and allocated, of what `compute` does to tensors of these shapes."""
+    tensors = [randn(*shape) for shape in shapes]
+    with Profiler() as profile:
+        compute(*tensors)
+    assert profile.uncounted == []
+    rows = profile.by_operation()
+    return profile.flops, sum(row.moved for row in rows), sum(row.allocated for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("compute", "flops", "moved", "allocated"),
+    [
+        (lambda x: x + x, 12, 96, 48),
+        (lambda x: x + 1.0, 12, 96, 48),
+        (lambda x: x > 0, 12, 60, 12),
+        (lambda x: x.sum(), 11, 52, 4),
+        (lambda x: x.sum(axis=1), 9, 60, 12),
+        (lambda x: x.mean(axis=1), 12, 60, 12),
+        (lambda x: x.var(), 48, 52, 4),
+        (lambda x: x.argmax(axis=0), 8, 80, 32),
+        (lambda x: x.clip(0, 1), 24, 96, 48),
+        (lambda x: x.T, 0, 0, 0),
+        (lambda x: x.reshape(12), 0, 0, 0),
+        (lambda x: x.T.reshape(12), 0, 96, 48),
+        (lambda x: x.expand(2, 3, 4), 0, 0, 0),
+        (lambda x: x[1:], 0, 0, 0),
+        (lambda x: x[[0, 0]], 0, 64, 32),
+        (lambda x: x.clone(), 0, 96, 48),
+        (lambda x: x.astype(np.float64), 0, 144, 96),
+        (lambda x: tinytorch.cat([x, x]), 0, 144, 96),
+        (lambda x: tinytorch.relu(x), 12, 96, 48),
+        (lambda x: tinytorch.gelu(x), 108, 96, 48),
+        (lambda x: tinytorch.softmax(x, dim=1), 60, 96, 48),
+        (lambda x: x @ x.T, 72, 48 + 48 + 36, 36),
+        (lambda x: x**2, 12, 96, 48),
+    ],
+)
+def test_the_costs_of_an_operation_on_three_by_four_numbers(compute, flops, moved, allocated):
+    """By hand: an array is read once, 4 bytes a number; what is written is new unless a view."""
+    assert costs(compute, (3, 4)) == (flops, moved, allocated)
+
+
+def test_losses_cost_their_softmax():
+    """Log-softmax is 5 for each of 12 numbers; then a label's own is negated and averaged."""
+    target = Tensor([0, 1, 2])
+    assert costs(lambda x: tinytorch.cross_entropy(x, target), (3, 4))[0] == 60 + 6
+    assert costs(lambda x: tinytorch.mse_loss(x, x), (3, 4))[0] == 3 * 12
+
+
+class Block(Module):
+    """A layer that keeps a layer in a list, and is a part of a model."""
+
+    def __init__(self):
+        """Two in a list."""
+        super().__init__()
+        self.parts = [Linear(8, 8), Linear(8, 8, bias=False)]
+
+    def forward(self, x):
+        """One after the other, and back to the input."""
+        for part in self.parts:
+            x = x + part(x)
+        return x
+
+
+def test_layers_cost_their_closed_forms():
+    """By name in the tree, with what runs in them and below."""
+    model = Sequential(Linear(4, 8), tinytorch.ReLU(), Block(), Linear(8, 2))
+    with Profiler() as profile:
+        model(randn(5, 4))
+    linear = lambda i, o, bias=1: 5 * o * (2 * i + bias)  # noqa: E731
+    block = linear(8, 8) + linear(8, 8, 0) + 2 * 40
+    assert [(row.name, row.flops) for row in profile.by_layer()] == [
+        ("Sequential", linear(4, 8) + 40 + block + linear(8, 2)),
+        ("Sequential.0", linear(4, 8)),
+        ("Sequential.2", block),  # Sequential.1, the activation, is no Module: see 02
+        ("Sequential.2.parts.0", linear(8, 8)),
+        ("Sequential.2.parts.1", linear(8, 8, 0)),
+        ("Sequential.3", linear(8, 2)),
+    ]
+
+
+def test_models_of_one_kind_are_told_apart():
+    """The second one gets a number; a layer keeps its first name."""
+    one, two = Sequential(Identity()), Sequential(Identity())
+    with Profiler() as profile:
+        for model in (one, two, one, one[0]):
+            model(zeros(1))
+    rows = [(row.name, row.calls) for row in profile.by_layer()]
+    assert rows == [
+        ("Sequential", 2),
+        ("Sequential.0", 3),
+        ("Sequential 2", 1),
+        ("Sequential 2.0", 1),
+    ]
+
+
+def train_step(model, x, target, profile):
+    """One step forward and back."""
+    with profile:
+        loss = tinytorch.cross_entropy(model(x), target)
+        with profile.region("backward"):
+            loss.backward()
+    return loss
+
+
+def test_a_training_step_keeps_what_backward_needs_and_then_frees_it():
+    """Activations of all layers at the peak, none afterwards; without recipes two at a time."""
+    model = Sequential(*[Linear(64, 64, bias=False) for _ in range(8)])
+    x, target = randn(32, 64), Tensor(np.zeros(32, np.int64))
+    training, using = Profiler(), Profiler()
+    loss = train_step(model, x, target, training)
+    one = 32 * 64 * 4
+    assert training.peak == 8 * one + 4
+    assert training.live == loss.nbytes == 4
+    with using, tinytorch.no_grad():
+        model(x)
+    assert using.peak == 2 * one
+
+
+def test_live_bytes_are_those_of_the_arrays_that_are_alive():
+    """Against what Python itself knows to be there, after a random walk of births and deaths."""
+    rng, alive = np.random.default_rng(0), []
+    with Profiler() as profile:
+        for _ in range(200):
+            if alive and rng.random() < 0.5:
+                alive.pop(int(rng.integers(len(alive))))
+            else:
+                one = randn(int(rng.integers(1, 50)), 4) + 1
+                alive.append(one.T if rng.random() < 0.3 else one)
+        del one
+        gc.collect()
+        assert profile.live == sum(one.nbytes for one in alive)
+        assert max(size for _, size in profile.memory.timeline()) == profile.peak
+
+
+def test_what_is_freed_after_the_profiler_is_closed_is_not_seen():
+    """It watches no longer, and nothing is called when an array dies."""
+    with Profiler() as profile:
+        y = randn(3) + 1
+    changes = list(profile.memory.changes)
+    del y
+    assert profile.memory.changes == changes
+    assert profile.live == 12
+
+
+def test_an_array_of_foreign_memory_is_its_own_owner():
+    """Bytes that NumPy did not make have no array behind them."""
+    array = np.frombuffer(bytes(12), np.float32)
+    assert Memory().track(array[1:]) == 12
+
+
+def test_what_an_operation_keeps_in_a_dict_is_memory_too():
+    """Attention leaves its weights there for its gradient: S² numbers that nobody sees."""
+
+    def keeping(x, kept):
+        kept["square"] = x * x
+        return x + 1
+
+    kept = {}
+    with Profiler() as profile:
+        apply(keeping, zeros(3), kept=kept)
+        assert profile.live == 12  # the result is gone, what is kept is not
+    assert profile.operations[0].allocated == 24
+
+
+def test_operations_of_all_threads_are_seen_each_in_its_own_layers():
+    """Two models run at once; none of their operations stands in a layer of the other."""
+    meet = threading.Barrier(2)
+
+    class Meeting(Module):
+        def forward(self, x):
+            meet.wait(10)
+            x = x + 1
+            meet.wait(10)
+            return x
+
+    models = [Sequential(Meeting()), Sequential(Identity(), Meeting())]
+    with Profiler() as profile:
+        threads = [threading.Thread(target=model, args=(zeros(2),)) for model in models]
+        [thread.start() for thread in threads]
+        [thread.join() for thread in threads]
+    stacks = {one.thread: one.layers for one in profile.operations}
+    assert len(stacks) == 2
+    for stack in stacks.values():
+        assert len(stack) == 2 and stack[1].startswith(stack[0] + ".")
+    assert len({event.get("tid") for event in chrome_trace(profile)["traceEvents"]} - {None}) == 2
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1)])
+def test_profilers_of_several_threads_end_in_any_order(order):
+    """Whoever is left sees on, and the seams are empty in the end."""
+    profiles = [Profiler() for _ in range(3)]
+    [profile.__enter__() for profile in profiles]
+    for done, number in enumerate(order, 1):
+        profiles[number].__exit__()
+        Identity()(zeros(1) + 1)
+        seen = [len(profile.operations) for profile in profiles]
+        assert [seen[i] for i in order[done:]] == [done] * (3 - done)
+    assert [seen[i] for i in order] == [0, 1, 2]
+
+
+def test_a_profiler_under_somebody_elses_runner_says_so():
+    """What stands above it in the seam is not its own to move."""
+    profile = Profiler()
+    profile.__enter__()
+    before = set_runner(lambda op, arrays, kwargs: op(*arrays, **kwargs))
+    with pytest.raises(RuntimeError, match="leave that first"):
+        profile.__exit__()
+    set_runner(before)
+    set_runner(None), set_caller(None)
+
+
+def test_closed_it_costs_nothing():
+    """Nobody stands in the seams: an operation runs as if this module had never been there."""
+    with Profiler():
+        assert set_runner(set_runner(None)) is None
+    assert (set_runner(None), set_caller(None)) == (None, None)
+
+
+def test_a_result_is_the_same_with_and_without():
+    """Bit for bit, dtype and gradients included."""
+    tinytorch.manual_seed(3)
+    model = Sequential(Linear(4, 8), tinytorch.GELU(), Linear(8, 3))
+    x, target = randn(5, 4), Tensor([0, 1, 2, 0, 1])
+    results = []
+    for context in (Profiler(), Profiler(), None):
+        model.zero_grad()
+        if context is None:
+            loss = tinytorch.cross_entropy(model(x), target)
+            loss.backward()
+        else:
+            loss = train_step(model, x, target, context)
+        results.append([loss.data, *(p.grad.data for p in model.parameters())])
+    for one in zip(*results, strict=True):
+        assert len({array.tobytes() for array in one}) == 1
+        assert len({array.dtype for array in one}) == 1
+
+
+def test_an_operation_without_counter_is_named():
+    """Zero FLOPs would be a lie: it adds none, and the profile says which they are."""
+    with Profiler() as profile:
+        apply(np.sort, Tensor([2.0, 1.0]))
+        apply(operator.pos, Tensor([2.0, 1.0]))
+    assert profile.uncounted == ["pos", "sort"]
+    assert profile.to_dict()["uncounted"] == ["pos", "sort"]
+
+
+def test_inputs_are_not_what_operations_made():
+    """Data and parameters were there before: only results count as allocated."""
+    x = from_numpy(np.ones((100, 100)))
+    with Profiler() as profile:
+        x.T.reshape(10_000)[:100].sum()
+    assert profile.peak == 100 * 100 * 8 + 8
+
+
+def test_the_examples_in_the_docstrings_are_true():
+    """Every example of the specification runs and prints what it says."""
+    failed, tried = doctest.testmod(profiling)
+    assert failed == 0
+    assert tried >= 30
