@@ -103,9 +103,10 @@ def attention_array(
 ) -> np.ndarray:
     """Compute softmax(Q Kᵀ / √E + bias) V: (..., L, E), (..., S, E), (..., S, D) -> (..., L, D).
 
-    `bias`, which broadcasts to (..., L, S), is added to the scores; None adds nothing. The weights
-    are left in the list kept["weights"], one array for each of `blocks`, as the rule needs them.
-    The result lies in memory as `q` does.
+    `bias`, which broadcasts to (..., L, S), is added to the scores; None adds nothing. For the rule
+    the weights are left in the list kept["weights"]: for each of `blocks`, in order, an array
+    (..., H, L', S') of its queries and the keys they see. So the scores stay in the cache until
+    they have been used. The result lies in memory as `q` does: `np.empty_like`.
     """
     shape = (*q.shape[:-1], k.shape[-2])
     y, weights = np.empty_like(q, shape=(*q.shape[:-1], v.shape[-1])), []
@@ -127,11 +128,7 @@ def attention_array(
 
 @vjp(attention_array)
 def attention_rule(y, q, k, v, bias, is_causal, kept):
-    """Y = P V, P = softmax(S), S = Q Kᵀ / √E + bias, with P from kept["weights"].
-
-    V̄ = Pᵀ Ȳ; P̄ = Ȳ Vᵀ; S̄ = P (P̄ - Σ P̄ P), where the sum along a row is that of Ȳ Y, which is
-    shorter; Q̄ = S̄ K / √E; K̄ = S̄ᵀ Q / √E. All three are computed when the first is asked for.
-    """
+    """Let `attention_gradients` compute all three when the first is asked for."""
     found = []
 
     def pull(number, g):
@@ -189,7 +186,17 @@ def thirds(heads):
 
 
 def attention_gradients(g, y, q, k, v, weights, is_causal, found) -> None:
-    """Write the gradients of q, k and v into the three arrays `found` (see `attention_rule`)."""
+    """Write the gradients of q, k and v into the three arrays `found`, every number of them.
+
+    Y = P V, P = softmax(S), S = Q Kᵀ / √E + bias, and g is Ȳ, the gradient of Y. Then
+
+        V̄ = Pᵀ Ȳ      P̄ = Ȳ Vᵀ      S̄ = P (P̄ - Σ P̄ P)      Q̄ = S̄ K / √E      K̄ = S̄ᵀ Q / √E
+
+    where Σ goes along each row, and is the same as Σ Ȳ Y, of shorter rows. `weights` is the list of
+    P by `blocks`, as `attention_array` keeps it; each of them adds its part to K̄ and V̄, and where
+    no query sees a key, both are 0. Nothing but `found` is changed; what it holds before is
+    anything.
+    """
     to_q, to_k, to_v = found
     scale, shape = q.dtype.type(1 / math.sqrt(q.shape[-1])), (*q.shape[:-1], k.shape[-2])
     every = list(zip(blocks(shape, q.itemsize, is_causal), weights, strict=True))
