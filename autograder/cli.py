@@ -162,6 +162,13 @@ def class_(folder, out, jobs, modules, seed, limits, unsandboxed):
         raise GraderError(f"{ungradable} could not be graded, by our fault: see why, run it again")
 
 
+overrides_option = click.option(
+    "--overrides",
+    type=click.Path(path_type=Path),
+    help="What staff decided for single students.  [default: overrides.toml, if it is there]",
+)
+
+
 @main.command()
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), required=True)
@@ -169,8 +176,9 @@ def class_(folder, out, jobs, modules, seed, limits, unsandboxed):
 @click.option("--roster", type=click.Path(path_type=Path), help="CSV with a column repository_id.")
 @click.option("--suites", type=click.Path(path_type=Path), help="Earlier suites that still count.")
 @click.option("--term", help="Reports of another term do not count.")
+@overrides_option
 @click.option("--public", is_flag=True, help="Leave out of leaderboard.json what is for staff.")
-def leaderboard(source, out, signers, roster, suites, term, public):
+def leaderboard(source, out, signers, roster, suites, term, overrides, public):
     """Rank the reports in SOURCE and write leaderboard.json, leaderboard.csv and index.html.
 
     SOURCE is the ledger of this machine; or, with --signers, a clone of the scores repository:
@@ -179,7 +187,7 @@ def leaderboard(source, out, signers, roster, suites, term, public):
     from autograder.leaderboard import publish, publish_scores
 
     if signers is None:
-        click.echo(publish(source, out))
+        click.echo(publish(source, out, overrides=overrides))
         return
 
     from autograder.leaderboard.collect import collect
@@ -187,7 +195,7 @@ def leaderboard(source, out, signers, roster, suites, term, public):
     collected = collect(source, signers, roster=roster, suites=suites, term=term)
     for one in collected.refused:
         click.echo(f"autograder: refused {one.path} ({one.kind}): {one.reason}", err=True)
-    click.echo(publish_scores(collected, out, public=public))
+    click.echo(publish_scores(collected, out, public=public, overrides=overrides))
 
 
 scores_option = click.option(
@@ -204,15 +212,16 @@ scores_option = click.option(
 @click.option("--prefix", default="", help="How the names of students' repositories begin.")
 @click.option("--force", is_flag=True, help="Also grade what is published already.")
 @click.option("--hints", type=click.Path(path_type=Path), help="Keep GitHub's answers here.")
-def plan(out, scores, image, only, module, prefix, force, hints):
+@overrides_option
+def plan(out, scores, image, only, module, prefix, force, **files):
     """Find pushes that are not graded yet, fetch them, and write shards of submissions to OUT.
 
     Reads GH_TOKEN, GITHUB_API_URL and GITHUB_REPOSITORY_OWNER, as in grade.yml.
     """
     from autograder.github.runs import plan_run, quoted
 
-    options = {"only": only, "module": module, "prefix": prefix, "force": force, "hints": hints}
-    done = plan_run(out, scores, image, **options)
+    options = {"only": only, "module": module, "prefix": prefix, "force": force}
+    done = plan_run(out, scores, image, **options, **files)
     for line in quoted(done.lines):
         click.echo(line)
     click.echo(f"{len(done.jobs)} to grade in {len(done.shards)} shards")
@@ -223,7 +232,7 @@ def plan(out, scores, image, only, module, prefix, force, hints):
 @click.option("--plan", "plan_file", type=click.Path(path_type=Path), default="plan/plan.json")
 @scores_option
 @click.option("--key", type=click.Path(path_type=Path), required=True, help="Signs the reports.")
-@click.option("--overrides", type=click.Path(path_type=Path), help="Overrides and extensions.")
+@overrides_option
 @click.option("--notices", is_flag=True, help="Print the notices of old GitHub Classroom, too.")
 @click.option("--term", default="", help="Of the course, as in 2026-fall; the leaderboard asks.")
 def publish(raw, plan_file, scores, key, overrides, notices, term):

@@ -138,6 +138,12 @@ class Client:
         )
         return _push(found[0]) if found else None
 
+    def pushes(self, repository: Repository) -> Iterator[Push]:
+        """Yield all that moved the default branch, newest first."""
+        path, ref = f"/repositories/{repository.id}/activity", f"refs/heads/{repository.branch}"
+        for page in self._pages(path, ref=ref, direction="desc"):
+            yield from map(_push, page)
+
     def check_runs(self, repository: int, commit: str, name: str, app: int) -> list[dict]:
         """Return the app's check runs of this name on a commit."""
         pages = self._pages(

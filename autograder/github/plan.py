@@ -1,7 +1,8 @@
 """Plan: which heads are to be graded. Reads repositories, never runs a line of what is in them.
 
 A sweep looks at every repository of the course, a dispatch at one. Several pushes to one are its
-newest head, once; what is published for the same content is not graded again. When a push came is
+newest head, once, and those that may count more than it by the policy (wanted.py); what is
+published for the same content is not graded again. When a push came is
 what the server says in its activity; a commit's date is whatever its author typed.
 """
 
@@ -10,11 +11,13 @@ from __future__ import annotations
 import hashlib
 import heapq
 import secrets
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 from assignments.catalog import load_course
 from autograder.errors import SubmissionError
@@ -23,7 +26,9 @@ from autograder.github.client import Client, GitHubError, Push, Repository
 from autograder.github.job import Job, Plan, key_of, pack
 from autograder.github.published import Content, Published
 from autograder.github.repositories import RepositoryError, fetch_commit
+from autograder.github.wanted import before_boundaries, counting_pushes
 from autograder.intake import Submission, receive
+from autograder.policy import Policy, Who
 from autograder.report.build import utc
 from autograder.suite import suite_digest
 
@@ -48,6 +53,14 @@ class Scope:
         return ours and named and repository.id not in self.without
 
 
+class Head(NamedTuple):
+    """A push that may have to be graded."""
+
+    repository: Repository
+    push: Push
+    is_newest: bool = False  # what is on the branch now
+
+
 @dataclass
 class Sweep:
     """One run of planning: what it works with, and what it has to say."""
@@ -60,6 +73,7 @@ class Sweep:
     hints: Answers = field(default_factory=lambda: Answers(None))
     force: bool = False
     module: str = ""  # this one alone, as in "03"; all if empty
+    policy: Policy = field(default_factory=Policy)
     lines: list[str] = field(default_factory=list)
 
     def __post_init__(self):
@@ -76,7 +90,7 @@ class Sweep:
         heads = list(self._heads(self._repositories() if only is None else self._one(only)))
         with ThreadPoolExecutor(FETCHES) as threads:
             found = [one for one in threads.map(self._prepare, heads) if one is not None]
-        found.sort(key=lambda one: (one[0].pushed_at, one[0].repository_id))
+        found = list(_numbered(found))
         keys = {job.key: len(archive) for job, archive in found if job.refused is None}
         shards = deal(list(keys), list(keys.values()))
         dealt = {key for keys in shards for key in keys}
@@ -106,16 +120,17 @@ class Sweep:
             return []
         return [found]
 
-    def _heads(self, repositories: Iterable[Repository]) -> Iterator[tuple[Repository, Push]]:
-        """Yield each repository whose newest head is not published, as far as GitHub answers."""
+    def _heads(self, repositories: Iterable[Repository]) -> Iterator[Head]:
+        """Yield the pushes that are to be graded and are not, as far as GitHub answers."""
         silent = 0
         for one in repositories:
             state = {"pushed_at": one.pushed_at, "suite": self.suite, "image": self.image}
+            state["policy"] = hashlib.sha256(repr(self.policy).encode()).hexdigest()
             hint = f"settled {one.id} {self.module}".rstrip()
             if not self.force and self.hints.get(hint) == state:
                 continue
             try:
-                push = self.client.newest_push(one)
+                wanted = self._wanted(one)
                 silent = 0
             except GitHubError as error:
                 silent += not error.is_gone
@@ -124,45 +139,64 @@ class Sweep:
                     self.lines.append("the sweep ends here; the next one takes up the rest")
                     return
                 continue
-            if self._is_settled(one, push):
+            if not wanted:
                 self.hints.keep(hint, state)
-            else:
-                yield one, push
+            yield from wanted
 
-    def _is_settled(self, repository: Repository, push: Push | None) -> bool:
+    def _wanted(self, repository: Repository) -> list[Head]:
+        """Return which pushes to one repository are to be graded, oldest first."""
+        push = self.client.newest_push(repository)
         if push is None or push.is_empty:
             self.lines.append(f"{repository.name}: nothing on {repository.branch}, nothing graded")
-            return True
-        digest = (self.hints.get(f"digest {push.after}") or {}).get("digest")
-        return not self.force and self._is_published(repository, push.after, digest)
+            return []
+        heads = [Head(repository, one) for one in self._deciding(repository, push)]
+        heads.append(Head(repository, push, is_newest=True))
+        digests = [self.hints.get(f"digest {one.push.after}") or {} for one in heads]
+        pairs = zip(heads, digests, strict=True)
+        return [one for one, known in pairs if not self._is_settled(one, known.get("digest"))]
 
-    def _is_published(self, repository: Repository, commit: str, digest: str | None) -> bool:
-        content = Content(digest, self.suite, self.image)
-        return self.published.settled(repository.id, commit, content)
+    def _deciding(self, repository: Repository, head: Push) -> Iterator[Push]:
+        """Yield the pushes before `head` that may count more than it, see wanted.py."""
+        reports = self.published.reports(repository.id)
+        if not self.module:  # else no new work is looked for
+            submitter = reports[0]["submitter"]["id"] if reports else None
+            boundaries = self.policy.boundaries(Who(repository.id, submitter))
+            yield from before_boundaries(self.client.pushes(repository), boundaries, head)
+        suites = {one["grader"]["suite_digest"] for one in reports}
+        if self.force or suites - {self.suite}:
+            for push in counting_pushes(reports, self.policy, self.modules):
+                if push.after != head.after:
+                    yield push
 
-    def _prepare(self, head: tuple[Repository, Push]) -> tuple[Job, bytes] | None:
-        """Fetch a head and pack what is graded of it; None where that is not to be done now."""
-        repository, push = head
+    def _is_settled(self, head: Head, digest: str | None) -> bool:
+        """Tell whether nothing is to be done for a push whose content has this `digest`."""
+        content, number = Content(digest, self.suite, self.image), head.repository.id
+        settled = self.published.settled(number, head.push.after, content)
+        if settled and head.is_newest and self.policy.counts_latest:
+            settled = self.published.is_newest(number, head.push, content)
+        return settled and not self.force
+
+    def _prepare(self, head: Head) -> tuple[Job, bytes] | None:
+        """Fetch a push and pack what is graded of it; None where that is not to be done now."""
+        repository, push = head.repository, head.push
         with TemporaryDirectory(prefix="head-") as folder:
             bare = Path(folder) / "submission.git"
             try:
                 fetch_commit(repository.url, push.after, bare, self.token)
                 with receive(f"{bare}@{push.after}") as submission:
-                    return self._packed(repository, push, submission)
+                    return self._packed(head, submission)
             except SubmissionError as error:
                 return self._refused(repository, push, str(error)), b""
             except RepositoryError as error:
                 self.lines.append(f"{repository.name}: {error}; the next sweep tries again")
                 return None
 
-    def _packed(
-        self, repository: Repository, push: Push, submission: Submission
-    ) -> tuple[Job, bytes] | None:
+    def _packed(self, head: Head, submission: Submission) -> tuple[Job, bytes] | None:
         digest = f"sha256:{submission.digest}"
-        self.hints.keep(f"digest {push.after}", {"digest": digest})
-        if not self.force and self._is_published(repository, push.after, digest):
+        self.hints.keep(f"digest {head.push.after}", {"digest": digest})
+        if self._is_settled(head, digest):
             return None
-        job = self._job(repository, push, digest)
+        job = self._job(head.repository, head.push, digest)
         job = replace(job, tree=submission.tree, digest=digest, notes=submission.notes)
         job = replace(job, files=tuple(self._files(submission)))
         return job, pack(submission)
@@ -195,9 +229,21 @@ class Sweep:
             kind=push.kind,
             modules=self.modules,
             seed=secrets.randbits(32),
-            attempt=len(reports) + 1,
+            attempt=len(reports) + 1,  # see _numbered
             supersedes=same[-1]["report_id"] if same else None,
         )
+
+
+def _numbered(found: Iterable[tuple[Job, bytes]]) -> Iterator[tuple[Job, bytes]]:
+    """Yield the jobs oldest first, each content of a repository once, attempts counted on."""
+    order = sorted(found, key=lambda one: (one[0].pushed_at, one[0].repository_id))
+    keys: set[str] = set()
+    more: Counter[int] = Counter()
+    for job, archive in order:
+        if job.key not in keys:
+            keys.add(job.key)
+            yield replace(job, attempt=job.attempt + more[job.repository_id]), archive
+            more[job.repository_id] += 1
 
 
 def deal(keys: Sequence[str], weights: Sequence[int]) -> tuple[tuple[str, ...], ...]:

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from autograder.github.client import Push
 from autograder.report.build import utc
 from autograder.report.files import replace
 
@@ -44,6 +45,12 @@ class Published:
         same = [one for one in self.reports(repository) if _is_of(one, commit, content)]
         graded = [one for one in same if one.get("status") != "ungradable"]
         return bool(graded) or len(same) >= TRIES
+
+    def is_newest(self, repository: int, push: Push, content: Content) -> bool:
+        """Tell whether no other content was published of a push before this one, and after it."""
+        newest = self.newest(repository)
+        before = (newest["submission"].get("submitted_at") or "") < utc(push.at)
+        return not before or _is_of(newest, push.after, content)
 
     def newest(self, repository: int) -> dict[str, Any]:
         """Return the report of the last push, whichever was published last."""

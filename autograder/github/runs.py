@@ -56,6 +56,7 @@ def plan_run(
     force: bool,
     hints: Path | None,
     module: str = "",
+    overrides: Path | None = None,
 ) -> Plan:
     """Plan a sweep into `out`, or one repository where `only` is its id; see grade.yml.
 
@@ -78,6 +79,7 @@ def plan_run(
             hints=Answers(hints),
             force=force,
             module=module,
+            policy=load_policy(load_course(), overrides),
         )
         plan, archives = sweep.plan(int(only) if only else None)
         untold = published.untold(datetime.now(timezone.utc))

@@ -1,8 +1,9 @@
 """Ranking: reports in, places out. Pure, so that anyone can check a place.
 
 - A report counts when it is a grade: full isolation, gradable, not replaced by a later grade.
-- The best report of each module counts, of the newest version of that module the student was graded
-  on. So pushing an experiment costs nothing, and nobody vanishes while being graded again.
+- Of each module counts what the policy gives: the best attempt, or the latest where the term says
+  so, less what it is late; of the newest version of that module the student was graded on. Nobody
+  vanishes while being graded again.
 - Rank is 1 + the number of students with more points; equal points share it ("2="), and within it
   who reached them first stands first.
 - Whoever has no counting report yet is waiting, not last. Everybody is ranked, and only those are
@@ -17,6 +18,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from autograder.policy import Policy, standing
+from autograder.policy.facts import Facts, by_submitter
+from autograder.report.build import utc
 from autograder.report.history import counting
 
 Report = dict[str, Any]
@@ -72,39 +76,24 @@ class Standing:
         return sum(column.max_points for column in self.columns)
 
 
-def rank(reports: Iterable[Report]) -> Standing:
-    """Rank the submitters of staff `reports`, given oldest first."""
-    by_submitter: dict[str, list[Report]] = {}
-    for report in reports:
-        by_submitter.setdefault(report["submitter"]["id"], []).append(report)
-    aliases = _aliases(by_submitter)
-    grades = {one: counting(mine) for one, mine in by_submitter.items()}
-    best = {one: best_points(mine) for one, mine in grades.items() if mine}
+def rank(reports: Iterable[Report], policy: Policy | None = None) -> Standing:
+    """Rank the submitters of staff `reports`, given oldest first, by what `policy` gives."""
+    mine = by_submitter(reports)
+    aliases = _aliases(mine)
+    grades = {one: counting(theirs) for one, theirs in mine.items()}
+    best = {one: best_points(mine[one], policy or Policy()) for one in mine if grades[one]}
     return Standing(
-        columns=_columns(module for mine in grades.values() for _, module in mine),
+        columns=_columns(module for theirs in grades.values() for _, module in theirs),
         rows=_rows(best, aliases),
-        waiting=tuple(aliases[one] for one in by_submitter if one not in best),
+        waiting=tuple(aliases[one] for one in mine if one not in best),
     )
 
 
-def best_points(grades: list[tuple[Report, dict[str, Any]]]) -> dict[str, tuple[float, str]]:
+def best_points(reports: list[Report], policy: Policy) -> dict[str, tuple[float, str]]:
     """Return points and the time they were reached, by module."""
-    newest: dict[str, int] = {}
-    best: dict[str, tuple[float, str]] = {}
-    for report, one in grades:
-        when = report["submission"]["submitted_at"] or report["created_at"]
-        module, version, points = one["id"], one["version"], one["score"]["points"]
-        if version > newest.get(module, 0):
-            newest[module] = version
-            best[module] = (points, when)
-        elif version == newest[module]:
-            best[module] = min(best[module], (points, when), key=_better_first)
-    return best
-
-
-def _better_first(result: tuple[float, str]) -> tuple[float, str]:
-    points, when = result
-    return -points, when
+    facts = Facts(reports)
+    outcomes = standing(policy, facts.who, facts.attempts())
+    return {name: (one.points, utc(one.attempt.at)) for name, one in outcomes.items()}
 
 
 def _rows(
@@ -138,11 +127,11 @@ def _columns(modules: Iterable[dict[str, Any]]) -> tuple[Column, ...]:
     )
 
 
-def _aliases(by_submitter: dict[str, list[Report]]) -> dict[str, str | None]:
+def _aliases(reports_of: dict[str, list[Report]]) -> dict[str, str | None]:
     """Return the alias of each submitter's newest submission, made unique: the first keeps it."""
     taken: set[str] = set()
     aliases: dict[str, str | None] = {}
-    for submitter, reports in by_submitter.items():
+    for submitter, reports in reports_of.items():
         received = [report for report in reports if report["submission"]["digest"]]
         alias = received[-1]["leaderboard"]["alias"] if received else None
         aliases[submitter] = alias and _unique(alias, taken)

@@ -17,6 +17,7 @@ from markupsafe import Markup
 from assignments.catalog import Course, load_course
 from autograder.leaderboard.ranking import Standing, rank
 from autograder.ledger import Ledger, LedgerError
+from autograder.policy import load_policy
 from autograder.report.build import utc
 from autograder.report.files import replace
 
@@ -33,6 +34,7 @@ def publish(
     *,
     course: Course | None = None,
     now: datetime | None = None,
+    overrides: Path | None = None,
 ) -> Path:
     """Rank what is in the folder `ledger`; write leaderboard.json, .csv and index.html to `out`.
 
@@ -44,7 +46,8 @@ def publish(
         if (book.folder / "reports").is_dir():
             cure = "for a scores repository say with --signers whose reports count"
         raise LedgerError(f"{ledger}: expected a ledger, got no reports.ndjson in it; {cure}")
-    return _write(rank(book), Path(out), course, now)
+    course = course or load_course()
+    return _write(rank(book, load_policy(course, overrides)), Path(out), course, now)
 
 
 def publish_scores(
@@ -54,23 +57,26 @@ def publish_scores(
     public: bool = False,
     course: Course | None = None,
     now: datetime | None = None,
+    overrides: Path | None = None,
 ) -> Path:
     """Rank what was `collected` from a scores repository, and write the same files as `publish`.
 
     What was refused stands in leaderboard.json, for staff; not if that is to be `public`.
     """
     staff = {} if public else {"refused": [one._asdict() for one in collected.refused]}
-    return _write(rank(collected.accepted), Path(out), course, now, staff)
+    course = course or load_course()
+    standing = rank(collected.accepted, load_policy(course, overrides))
+    return _write(standing, Path(out), course, now, staff)
 
 
 def _write(
     standing: Standing,
     out: Path,
-    course: Course | None,
+    course: Course,
     now: datetime | None,
     staff: dict[str, Any] | None = None,
 ) -> Path:
-    course, now = course or load_course(), now or datetime.now(timezone.utc)
+    now = now or datetime.now(timezone.utc)
     out.mkdir(parents=True, exist_ok=True)
     replace(out / "leaderboard.json", _json(standing, course, now, staff or {}))
     replace(out / "leaderboard.csv", _csv(standing))

@@ -43,8 +43,8 @@ class Facts:
         score = module["score"]
         return Attempt(
             at=self._first.get((path, digest), moment(report)),
-            raw=float(score.get("raw_points", score["points"])),
-            most=float(score["max_points"]),
+            raw=score.get("raw_points", score["points"]),
+            most=score["max_points"],
             name=report["submission"]["commit"] or report["report_id"],
             timed="repository_id" in report["submission"],
         )

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone, tzinfo
 from pathlib import Path
 
 from assignments.catalog import Course
-from assignments.term import Deadline, Term
+from assignments.term import LATEST, Deadline, Term
 from autograder.policy.overrides import OVERRIDES, Overrides, Who, read_overrides
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -85,6 +85,11 @@ class Policy:
     def is_empty(self) -> bool:
         """True where every push counts what it earned."""
         return self.term is None and self.overrides == Overrides()
+
+    @property
+    def counts_latest(self) -> bool:
+        """True where the latest attempt counts, not the best."""
+        return self.term is not None and self.term.attempt == LATEST
 
     @property
     def zone(self) -> tzinfo:

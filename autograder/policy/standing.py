@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
-from assignments.term import LATEST
 from autograder.policy.overrides import Override, Who
 from autograder.policy.rules import Policy, Schedule
 
@@ -101,7 +100,7 @@ def _chosen(
     schedule: Schedule | None,
 ) -> Outcome:
     outcomes = [_valued(policy, who, module, one, left, schedule) for one in attempts]
-    if policy.term is not None and policy.term.attempt == LATEST:
+    if policy.counts_latest:
         return max(outcomes, key=lambda one: (not one.refused, one.attempt.at, one.attempt.name))
     return min(outcomes, key=_best_first)
 

@@ -11,6 +11,7 @@ TITLES += [f"Module-{number}" for number in range(9, 21)]
 MODULES = [f"{number:02d}_{title.lower()}" for number, title in enumerate(TITLES, 1)]
 COURSE = SimpleNamespace(
     title="TinyTorch",
+    term=None,
     planned=MODULES,
     assignments=[SimpleNamespace(tasks=(SimpleNamespace(points=100),)) for _ in range(2)],
 )

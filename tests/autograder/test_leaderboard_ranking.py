@@ -1,13 +1,18 @@
 """Places follow from reports by rules that anyone can check."""
 
 import random
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assignments.term import Deadline, Term
 from autograder.leaderboard import rank
-from tests.autograder.standings import report
+from autograder.policy import Policy, Who
+from autograder.policy.overrides import Override, Overrides
+from tests.autograder.standings import START, report
 
 
 def places(reports):
@@ -86,6 +91,44 @@ def test_a_regrade_of_one_module_replaces_that_module_alone():
     assert rank(reports).rows[0].points == {"01_tensor": 30, "02_activations": 60}
     whole = report("a", 10, 10, number=4, supersedes=3)
     assert rank([*reports, whole]).rows[0].points == {"01_tensor": 10, "02_activations": 10}
+
+
+def test_the_board_ranks_what_the_policy_gives():
+    """Late by the server's time, the latest if the term says so, and what staff decided."""
+    due = START + timedelta(minutes=5)
+    deadline = Deadline("01_tensor", due, late_percent=50)
+    rules = Policy(Term("Europe/Berlin", deadlines=(deadline,)))
+    pushed = [report("a", 60, number=1), report("a", 90, number=2, minutes=9)]
+    for one in pushed:
+        one["submission"]["repository_id"] = 101
+    assert rank(pushed).rows[0].total == 90
+    assert rank(pushed, rules).rows[0].total == 60
+    latest = replace(rules, term=replace(rules.term, attempt="latest"))
+    assert rank(pushed, latest).rows[0].total == 45
+    given = Override(Who(101), "01_tensor", "by hand", "J. Doe", START, points=99.0)
+    assert (
+        rank(pushed, replace(latest, overrides=Overrides(overrides=(given,)))).rows[0].total == 99
+    )
+
+
+def test_a_time_that_no_server_saw_is_not_late():
+    """On the ledger of one machine a push is as old as its author's clock says."""
+    deadline = Deadline("01_tensor", START, late_percent=50)
+    rules = Policy(Term("Europe/Berlin", deadlines=(deadline,)))
+    assert rank([report("a", 60, minutes=9)], rules).rows[0].total == 60
+
+
+def test_a_file_handed_in_again_is_as_old_as_the_first_time():
+    """Who goes on with the next module after the due date hands nothing in late."""
+    deadline = Deadline("01_tensor", START + timedelta(minutes=5), late_percent=50)
+    rules = Policy(Term("Europe/Berlin", attempt="latest", deadlines=(deadline,)))
+    pushed = [report("a", 60, number=1), report("a", 60, 80, number=2, minutes=9)]
+    for one in pushed:
+        one["submission"]["repository_id"] = 101
+        one["assignments"][0]["source"] = "tinytorch/tensor.py"
+        one["artifacts"] = [{"name": "tinytorch/tensor.py", "sha256": "5" * 64}]
+    assert rank(pushed, rules).rows[0].points == {"01_tensor": 60, "02_activations": 80}
+    assert rank(pushed[1:], rules).rows[0].points == {"01_tensor": 30, "02_activations": 80}
 
 
 def test_only_the_newest_version_of_a_module_counts_for_whoever_has_it():
