@@ -23,8 +23,7 @@ class Decision:
 
     def sentence(self) -> str:
         """Say what the student should know; nothing where nothing is out of the ordinary."""
-        text = ". ".join(self._said())
-        return text and f"{text[0].upper()}{text[1:]}."
+        return " ".join(f"{one[0].upper()}{one[1:]}." for one in self._said())
 
     def _said(self) -> Iterator[str]:
         for change in self.push.adjustments:

@@ -1,0 +1,260 @@
+"""The policy from a push to what is recorded, told and ranked, on the stand-in for GitHub."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from assignments.term import Deadline, Term
+from autograder.github import runs, tell
+from autograder.github.feedback import MARKER
+from autograder.leaderboard import publish_scores
+from autograder.leaderboard.collect import collect
+from autograder.policy import rules
+from autograder.report.schema import validate
+from autograder.scores import claims
+from autograder.suite import load_suite
+from tests.autograder.delivery import COURSE, Course, server
+from tests.autograder.signed import line
+from tests.github.course import MONDAY, git
+
+CASES = load_suite(COURSE.assignments[0]).cases
+HIDDEN = [case for case in CASES if case.suite == "hidden"]
+LOST = HIDDEN[0]  # a check that fails in some of these tests
+DUE, HOUR = MONDAY + timedelta(days=1), timedelta(hours=1)
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch):
+    monkeypatch.setattr(rules, "ROOT", tmp_path)
+    with server(tmp_path / "server", monkeypatch) as github:
+        yield Course(tmp_path, github, monkeypatch)
+
+
+@pytest.fixture
+def due(monkeypatch):
+    """Return what gives the course a term; the module is due on Tuesday, 10 % a day."""
+
+    def set_term(late_percent=10, attempt="best", late_days=0, **more) -> None:
+        deadline = Deadline("01_tensor", DUE, late_percent)
+        term = Term("Europe/Berlin", attempt, late_days, deadlines=(deadline,), **more)
+        monkeypatch.setattr(runs, "load_course", lambda: replace(COURSE, term=term))
+
+    set_term()
+    return set_term
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Return what sets the time at which students are told."""
+
+    class Clock(datetime):
+        at = DUE
+
+        @classmethod
+        def now(cls, tz=None):
+            return cls.at
+
+    monkeypatch.setattr(tell, "datetime", Clock)
+    monkeypatch.setattr(runs, "datetime", Clock)
+    return Clock
+
+
+def push(student, content, late, **more) -> str:
+    """Push a content `late` after the due date."""
+    files = {"tinytorch/tensor.py": f"x = {content}\n"}
+    return student.push(files, at=DUE + late, **more)
+
+
+def told(course, student) -> str:
+    """Return the sticky comment of a student."""
+    lists = course.github.comment_lists.items()
+    found = [one for (number, _), some in lists if number == student.id for one in some]
+    assert len(found) == 1 and found[0]["body"].startswith(MARKER)
+    return found[0]["body"]
+
+
+def override(course, student, **fields) -> None:
+    """Write overrides.toml with one override."""
+    entry = {"repository": student.id, "module": "01_tensor", "reason": "by hand", "by": "J. Doe"}
+    pairs = [f"{key} = {json.dumps(value)}" for key, value in (entry | fields).items()]
+    text = "\n".join(["[[override]]", *pairs, "at = 2026-03-04T10:00:00Z"])
+    (course.folder / "overrides.toml").write_text(text, encoding="utf-8")
+
+
+def board(course, policy_course=None) -> dict:
+    """Return leaderboard.json for the published reports."""
+    clone, signers, out = (course.folder / one for one in ("clone", "signers", "board"))
+    if clone.exists():
+        git(clone, "pull", "--quiet")
+    else:
+        git(course.folder, "clone", "--quiet", str(course.scores), str(clone))
+    signers.write_text(line(course.key), encoding="utf-8")
+    found = collect(clone, signers)
+    assert found.refused == []
+    publish_scores(found, out, course=policy_course or runs.load_course())
+    return json.loads((out / "leaderboard.json").read_text())
+
+
+def standing(course) -> list[float]:
+    """Return the points of every student, best first."""
+    from autograder.leaderboard import rank
+    from autograder.policy import load_policy
+
+    rows = rank(course.reports(), load_policy(runs.load_course())).rows
+    return [row.total for row in rows]
+
+
+def test_a_back_dated_commit_is_still_late(course, due):
+    """The server's time of the push counts; what the commit says of its date is nobody's word."""
+    alice = course.github.add("alice")
+    push(alice, 1, HOUR, dated=MONDAY - timedelta(days=30))
+    course.deliver()
+    (report,) = course.reports()
+    assert validate(report)["submission"]["late_s"] == 3600
+    (module,) = report["assignments"]
+    assert module["due_at"] == "2026-03-03T09:00:00.000Z" and module["late_s"] == 3600
+    assert module["score"] == report["score"]
+    assert (report["score"]["points"], report["score"]["raw_points"]) == (90, 100)
+    assert report["score"]["adjustments"] == [
+        {"kind": "late", "delta": -10, "reason": "1 day late: 10 % off"}
+        | {"at": "2026-03-03T10:00:00.000Z"}
+    ]
+    assert standing(course) == [90]
+
+
+def test_a_push_in_time_is_not_lost_to_a_late_one_of_the_same_sweep(course, due):
+    """It counts; and the student, who reads of the late one, is told so."""
+    alice = course.github.add("alice")
+    push(alice, 1, -HOUR)
+    head = push(alice, 2, HOUR)
+    assert course.deliver() == ["2 reports published"]
+    assert sorted(one["score"]["points"] for one in course.reports()) == [90, 100]
+    assert standing(course) == [100]
+    body = told(course, alice)
+    assert f"Commit `{head[:10]}`" in body and "90 / 100 points" in body
+    assert "-10 points, 1 day late: 10 % off. It was due 2026-03-03 10:00 CET" in body
+    assert "What counts is your push of 2026-03-03 09:00 CET: 100 / 100 points" in body
+    assert "The checks earned 100 points." in body
+
+
+def test_late_days_are_spent_and_said(course, due):
+    """Nothing is taken off."""
+    due(late_days=3)
+    alice = course.github.add("alice")
+    push(alice, 1, 25 * HOUR)
+    course.deliver()
+    body = told(course, alice)
+    assert "2 days late, which costs no points. It was due 2026-03-03 10:00 CET" in body
+    assert "You have 1 day left of your 3 late days" in body
+    assert standing(course) == [100]
+
+
+def test_an_override_is_told_ranked_and_kept_when_everything_is_graded_again(course, due):
+    """With its reason, without its author; the record has both."""
+    alice = course.github.add("alice")
+    push(alice, 1, HOUR)
+    course.deliver(failing=[LOST.behaviour])
+    override(course, alice, points=77)
+    plan = course.plan(force=True)
+    course.publish(course.grade(plan))
+    report = course.reports()[-1]
+    assert report["score"]["points"] == 77 and report["supersedes"]
+    assert report["score"]["adjustments"][-1]["by"] == "J. Doe"
+    body = told(course, alice)
+    assert "by staff: by hand" in body and "77 / 100" in body
+    assert "J. Doe" not in body + json.dumps(course.github.checks[alice.id])
+    push(alice, 2, 2 * HOUR)
+    course.deliver()
+    assert [one["score"]["points"] for one in course.reports()][1:] == [77, 77]
+    assert standing(course) == [77]
+
+
+def test_a_broken_file_of_overrides_publishes_nothing(course, due):
+    """Rather than points that staff had decided otherwise."""
+    from autograder.errors import GraderError
+
+    alice = course.github.add("alice")
+    push(alice, 1, HOUR)
+    raw = course.grade(course.plan())
+    override(course, alice, points=177)
+    with pytest.raises(GraderError, match="overrides.toml: override 1 has points = 177"):
+        course.publish(raw)
+    assert course.reports() == []
+
+
+def test_hidden_feedback_that_is_not_due_is_held_back_recorded_and_told_later(course, due, clock):
+    """Without another push, when its time has come; staff have it all at once."""
+    due(feedback_cooldown_minutes=60)
+    alice = course.github.add("alice")
+    push(alice, 1, -2 * HOUR)
+    clock.at = DUE - 2 * HOUR
+    course.deliver()
+    push(alice, 2, -HOUR - HOUR / 2)
+    clock.at = DUE - HOUR - HOUR / 3
+    course.deliver(failing=[LOST.behaviour])
+    held = told(course, alice)
+    worth = sum(case.points for case in CASES if case.suite == "shown")
+    assert f"{worth:g} / {worth:g} points" in held and "shown checks only" in held
+    assert "Hidden checks answer next at 2026-03-03 09:00 CET" in held
+    sent = json.dumps(course.github.checks[alice.id][-1]) + held
+    assert LOST.hint[:30] not in sent and "integrated" not in sent
+    assert "100 / 100" not in held and f"{100 - LOST.points:g} / 100" not in held
+    assert course.reports()[-1]["score"]["points"] == 100 - LOST.points
+    assert course.plan().jobs == ()
+    assert (course.folder / "output").read_text().endswith("work=false\n")
+    clock.at = DUE - HOUR + HOUR / 10
+    plan = course.plan()
+    assert plan.jobs == () and (course.folder / "output").read_text().endswith("work=true\n")
+    course.publish(course.grade(plan))
+    assert f"{100 - LOST.points:g} / 100 points" in told(course, alice)
+    assert LOST.hint[:30] in told(course, alice)
+    course.plan()
+    assert (course.folder / "output").read_text().endswith("work=false\n")
+
+
+def test_what_is_held_back_does_not_show_in_what_late_costs(course, due, clock):
+    """A tenth of the points would tell the points."""
+    due(feedback_per_day=1)
+    alice = course.github.add("alice")
+    push(alice, 1, HOUR)
+    push(alice, 1, HOUR)
+    course.deliver()
+    push(alice, 2, 2 * HOUR)
+    clock.at = DUE + 3 * HOUR
+    course.deliver(failing=[LOST.behaviour])
+    body = told(course, alice)
+    assert "1 day late: 10 % off" in body.replace("\\", "") and "points, 1 day late" not in body
+    assert "The checks earned" not in body and "What counts" not in body
+    assert "answer next at 2026-03-04 00:00 CET" in body
+
+
+def test_the_signed_record_with_its_adjustments_counts_for_the_leaderboard(
+    course, due, monkeypatch
+):
+    """Points, adjustments and bounds add up as the reader of the scores demands them."""
+    monkeypatch.setattr("autograder.leaderboard.collect.load_course", lambda: COURSE)
+    monkeypatch.setattr(claims, "CLOCKS", timedelta(days=9999))
+    for number, name in enumerate(("alice", "bob")):
+        push(course.github.add(name), name, number * HOUR)
+    course.deliver(failing=[LOST.behaviour])
+    assert board(course)["ranked"] == 2
+    assert standing(course) == [100 - LOST.points, round(0.9 * (100 - LOST.points), 5)]
+
+
+def test_reports_that_arrive_in_another_order_give_the_same(course, due):
+    """Nor does it matter how often one is there."""
+    from autograder.leaderboard import rank
+    from autograder.policy import load_policy
+
+    alice = course.github.add("alice")
+    for number, late in enumerate((-5 * HOUR, -HOUR, HOUR, 30 * HOUR)):
+        push(alice, number, late)
+        course.deliver(failing=[LOST.behaviour] if number < 2 else [])
+    policy, reports = load_policy(runs.load_course()), course.reports()
+    assert len(reports) == 4
+    mixed = [reports[n] for n in (2, 0, 3, 1, 1)]
+    assert rank(mixed, policy).rows == rank(reports, policy).rows
