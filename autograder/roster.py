@@ -1,6 +1,6 @@
 """The roster: who is in the course, as one CSV file that staff keep beside the grader's keys.
 
-    identifier,name,github_username,github_id,section,repository,repository_id
+    github_username,github_id,repository,repository_id,identifier,name,section
 
 `identifier` is what the gradebook knows a student by. What old GitHub Classroom and Classroom 50
 left is read, too, and becomes such a file; a list that is not in order is refused as a whole.
@@ -35,13 +35,13 @@ class RosterError(AutograderError):
 class Student:
     """One line of the roster; what is not known is empty."""
 
-    identifier: str
-    name: str
-    github_username: str
+    github_username: str  # first, and never in quotes: a shell may cut it out
     github_id: str
-    section: str = ""
     repository: str = ""  # "organisation/name", which may change
     repository_id: str = ""  # which does not
+    identifier: str = ""
+    name: str = ""
+    section: str = ""
 
 
 COLUMNS = tuple(field.name for field in fields(Student))
@@ -49,7 +49,9 @@ Row = dict[str, str]
 
 
 def _old_classroom(row: Row) -> Student:
-    return Student(row["identifier"], row["name"], row["github_username"], row["github_id"])
+    return Student(
+        row["github_username"], row["github_id"], identifier=row["identifier"], name=row["name"]
+    )
 
 
 def _old_grades(row: Row) -> Student:
@@ -57,12 +59,13 @@ def _old_grades(row: Row) -> Student:
     organisation = row["student_repository_url"].rstrip("/").split("/")[-2:-1]
     repository = "/".join([*organisation, row["student_repository_name"]])
     who = row["roster_identifier"] or row["github_username"]
-    return Student(who, "", row["github_username"], "", repository=repository)
+    return Student(row["github_username"], "", repository, identifier=who)
 
 
 def _classroom_50(row: Row) -> Student:
     name = f"{row['first_name']} {row['last_name']}".strip()
-    return Student(row["email"], name, row["username"], row["github_id"], row["section"])
+    known = {"identifier": row["email"], "name": name, "section": row["section"]}
+    return Student(row["username"], row["github_id"], **known)
 
 
 def _own(row: Row) -> Student:

@@ -95,7 +95,21 @@ class Runner:
 
     def __init__(self, course: Course, folder: Path, image: str = PINNED):
         """Copy what the workflow checks out, and put the stubs in place."""
-        self.course, self.folder, self.runs, self.image = course, folder, 0, image
+        self.course, self.folder, self.runs = course, folder, 0
+        self.settings = {
+            "var": {
+                "APP_CLIENT_ID": "Iv1",
+                "APP_ID": str(APP),
+                "GRADER_IMAGE": image,
+                "SCORES_REPOSITORY": "scores",
+            },
+            "secret": {
+                "APP_PRIVATE_KEY": "none",
+                "SIGNING_KEY": course.key.read_text(encoding="ascii"),
+                "SUBMITTER_KEY": "5" * 64,
+                "GITHUB_TOKEN": "ghs_of_the_job",
+            },
+        }
         self.stubs = {
             "actions/upload-artifact": UPLOAD,
             "actions/download-artifact": DOWNLOAD,
@@ -162,24 +176,12 @@ class Runner:
 
     def options(self, scratch: Path) -> list[str]:
         """Return what GitHub would know: the event, variables, secrets."""
-        values = {
+        values = self.settings | {
             "env": {
                 "GITHUB_API_URL": self.course.github.url,
                 "GITHUB_SERVER_URL": self.address,
                 "GITHUB_WRITE_PAUSE_S": "0",
                 "ARTIFACTS": str(scratch / "artifacts"),
-            },
-            "var": {
-                "APP_CLIENT_ID": "Iv1",
-                "APP_ID": str(APP),
-                "GRADER_IMAGE": self.image,
-                "SCORES_REPOSITORY": "scores",
-            },
-            "secret": {
-                "APP_PRIVATE_KEY": "none",
-                "SIGNING_KEY": self.course.key.read_text(encoding="ascii"),
-                "SUBMITTER_KEY": "5" * 64,
-                "GITHUB_TOKEN": "ghs_of_the_job",
             },
         }
         options = ["--eventpath", str(scratch / "event.json")]

@@ -19,8 +19,8 @@ from autograder.roster import Student, text
 from tests.autograder.signed import Scores, report
 
 STUDENTS = [
-    Student("ada@example.org", "=Ada", "ada", "11", "a", "course/tt-ada", "101"),
-    Student("bob@example.org", "Bob", "bob", "12", "b", "course/tt-bob", "102"),
+    Student("ada", "11", "course/tt-ada", "101", "ada@example.org", "=Ada", "a"),
+    Student("bob", "12", "course/tt-bob", "102", "bob@example.org", "Bob", "b"),
 ]
 EXPORT = """\
 Student,ID,SIS User ID,SIS Login ID,Section,Essay (1),01 Tensor (4711),Current Score
