@@ -280,17 +280,18 @@ def roster(source, out, organisation, prefix):
 @click.option("--out", type=click.Path(path_type=Path), required=True)
 @click.option("--roster", type=click.Path(path_type=Path), help="As `autograder roster` makes it.")
 @click.option("--signers", type=click.Path(path_type=Path), help="Whose signed reports count.")
+@overrides_option
 @click.option("--gradebook", type=click.Path(exists=True, path_type=Path), help="Canvas's export.")
 @click.option("--classroom", default="", help="Of Classroom 50: its short name.")
 @click.option("--assignment", default="tinytorch", help="Of Classroom 50: its short name.")
-def export(form, source, out, roster, signers, gradebook, classroom, assignment):
+def export(form, source, out, roster, signers, overrides, gradebook, classroom, assignment):
     """Write the marks in SOURCE for a gradebook, or one report.json for a CI (junit).
 
     SOURCE is what `autograder class` wrote or, with --signers, a clone of the scores repository.
     """
     from autograder.exports import export as write
 
-    files = {"roster": roster, "signers": signers, "gradebook": gradebook}
+    files = {"roster": roster, "signers": signers, "overrides": overrides, "gradebook": gradebook}
     for path in write(form, source, out, **files, names=(classroom, assignment)):
         click.echo(path)
 

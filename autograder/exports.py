@@ -10,6 +10,7 @@ from typing import Any
 
 from assignments.catalog import load_course
 from autograder.errors import GraderError, SubmissionError
+from autograder.policy import load_policy
 from autograder.report.canvas import canvas
 from autograder.report.classroom50 import result
 from autograder.report.files import replace
@@ -23,20 +24,23 @@ FORMS = ("canvas", "moodle", "classroom50", "junit")
 SERVER = "https://github.com"
 
 
-def marks(source: Path, roster: Path, signers: Path | None) -> list[Mark]:
+def marks(
+    source: Path, roster: Path, signers: Path | None, overrides: Path | None = None
+) -> list[Mark]:
     """Return the marks in a clone of the scores repository, or in what `autograder class` wrote."""
-    students = read(roster)
+    students, course = read(roster), load_course()
+    policy = load_policy(course, overrides)
     if signers is None:
         if (source / "reports").is_dir():
             raise SubmissionError(
                 f"{source}: for a scores repository say with --signers who counts"
             )
-        return of_class(source, students)
+        return of_class(source, students, policy)
     from autograder.scores import Rules
     from autograder.scores import read as read_scores
 
-    rules = Rules(load_course(), now=datetime.now(timezone.utc))
-    return of_scores(read_scores(source, signers, rules).accepted, students)
+    rules = Rules(course, now=datetime.now(timezone.utc))
+    return of_scores(read_scores(source, signers, rules).accepted, students, policy)
 
 
 def export(
@@ -46,6 +50,7 @@ def export(
     *,
     roster: Path | None = None,
     signers: Path | None = None,
+    overrides: Path | None = None,
     gradebook: Path | None = None,
     names: Sequence[str] = ("", ""),
 ) -> list[Path]:
@@ -54,7 +59,7 @@ def export(
         return [_write(out, junit(_report(source)))]
     if roster is None:
         raise SubmissionError(f"{form}: say with --roster who the students are")
-    found = marks(source, roster, signers)
+    found = marks(source, roster, signers, overrides)
     if form == "classroom50":
         classroom, assignment = names
         if not classroom or not assignment:
