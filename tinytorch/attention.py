@@ -328,16 +328,15 @@ class MultiHeadAttention(Module):
     def reset_parameters(self) -> None:
         """Fill in_proj_weight with numbers uniform in [-b, b), b = √(6 / (E + 3E)), biases with 0.
 
-        Drawn from `default_generator()` into the memory that it has, where recipes should know of
-        it: `note_change`. `out_proj` draws its weight itself, and comes first. Source: Glorot and
-        Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010,
-        section 4.2; the bounds are those of PyTorch.
+        Drawn from `default_generator()`; all is written into the memory that is there, and recipes
+        should know of it: `note_change`. The weight of out_proj stays as its Linear drew it.
+        Source: Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural
+        networks", 2010, section 4.2; the bounds are those of PyTorch.
 
         >>> layer = MultiHeadAttention(6, 2)
         >>> bool((abs(layer.in_proj_weight) <= 0.5).data.all()), layer.out_proj.bias.tolist()
         (True, [0.0, 0.0, 0.0, 0.0, 0.0, 0.0])
         """
-        self.out_proj.reset_parameters()
         bound = math.sqrt(6 / (4 * self.embed_dim))
         weight = self.in_proj_weight
         weight.data[...] = default_generator().uniform(-bound, bound, weight.shape)

@@ -1,0 +1,372 @@
+"""Attention: every place of a sequence asks all places, and takes from each as it answers.
+
+One can ask by queries, keys and values (`scaled_dot_product_attention`), see how much each key
+counts (`attention_weights`), and let several heads ask at once, each in learned directions of its
+own (`MultiHeadAttention`). Names and results are PyTorch's, and a bool mask says of each key
+whether it takes part, here and in the layer alike.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import operator
+from collections.abc import Iterator
+
+import numpy as np
+
+from tinytorch.activations import softmax
+from tinytorch.autograd import vjp
+from tinytorch.layers import Linear, Module, Parameter, linear
+from tinytorch.tensor import Tensor, apply, default_generator, note_change, where
+
+__all__ = ["MultiHeadAttention", "attention_weights", "scaled_dot_product_attention"]
+
+# The scores of a block of queries, all heads of one sequence, stay in a cache of 1 MiB with all
+# that is made of them.
+BLOCK_BYTES = 2**18
+
+
+def attention_weights(
+    query: Tensor, key: Tensor, attn_mask: Tensor | None = None, is_causal: bool = False
+) -> Tensor:
+    """Say how much each key counts for each query: softmax(Q Kᵀ / √E + mask) along the keys.
+
+    Shapes: query (..., L, E), key (..., S, E) -> (..., L, S). A bool mask says which keys take
+    part: those where it is True; a mask of floats is added to the scores; both broadcast to
+    (..., L, S). Causal: query i sees the keys 0 … i, of those that the mask leaves. A key that
+    takes no part has weight 0, and a query that sees no key has weights 0 and not NaN. Written in
+    operations of lower modules, so that no rule is needed. Errors: as in
+    `scaled_dot_product_attention`.
+
+    >>> query, key = Tensor([[0.0], [1.0]]), Tensor([[0.0], [math.log(3)]])
+    >>> print(attention_weights(query, key).numpy().round(4))
+    [[0.5  0.5 ]
+     [0.25 0.75]]
+    >>> attention_weights(query, key, is_causal=True).tolist()[0]
+    [1.0, 0.0]
+    """
+    raise NotImplementedError("12_attention: attention_weights")
+
+
+def scaled_dot_product_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    is_causal: bool = False,
+) -> Tensor:
+    """Give each query the average of all values, each weighed as its key answers the query.
+
+    softmax(Q Kᵀ / √E + mask) V, with the weights of `attention_weights`: query (..., L, E), key
+    (..., S, E), value (..., S, D) -> (..., L, D). A bool mask says which keys take part; a mask of
+    floats is added to the scores; a query that sees no key gets 0. One operation:
+    `attention_array`, handed to `apply` with query, key, value, and by name the mask as `_bias`
+    makes it, is_causal, and an empty dict `kept`; but where a mask wants a gradient, the product of
+    `attention_weights` and values. Errors: TypeError unless all are Tensors of one floating dtype,
+    the mask of this or bool; ValueError, with the shapes, where they do not fit.
+    Source: Vaswani, Shazeer, Parmar, Uszkoreit, Jones, Gomez, Kaiser and Polosukhin, "Attention is
+    all you need", 2017, section 3.2.1.
+
+    >>> query, key = Tensor([[0.0], [1.0]]), Tensor([[0.0], [math.log(3)]])
+    >>> print(scaled_dot_product_attention(query, key, Tensor([[4.0], [8.0]])).numpy().round(4))
+    [[6.]
+     [7.]]
+    """
+    raise NotImplementedError("12_attention: scaled_dot_product_attention")
+
+
+def attention_array(
+    q: np.ndarray,
+    k: np.ndarray,
+    v: np.ndarray,
+    bias: np.ndarray | None,
+    is_causal: bool,
+    kept: dict,
+) -> np.ndarray:
+    """Compute softmax(Q Kᵀ / √E + bias) V: (..., L, E), (..., S, E), (..., S, D) -> (..., L, D).
+
+    `bias`, which broadcasts to (..., L, S), is added to the scores; None adds nothing. For the rule
+    the weights are left in the list kept["weights"]: for each of `blocks`, in order, an array
+    (..., H, L', S') of its queries and the keys they see. So the scores stay in the cache until
+    they have been used. The result lies in memory as `q` does: `np.empty_like`.
+    """
+    raise NotImplementedError("12_attention: attention_array")
+
+
+@vjp(attention_array)
+def attention_rule(y, q, k, v, bias, is_causal, kept):
+    """Let `attention_gradients` compute all three when the first is asked for."""
+    found = []
+
+    def pull(number, g):
+        if not found:
+            if "weights" not in kept:  # something else computed y
+                attention_array(q, k, v, bias, is_causal, kept)
+            found.extend(map(np.empty_like, (q, k, v)))
+            attention_gradients(g, y, q, k, v, kept["weights"], is_causal, found)
+        return found[number]
+
+    return tuple(functools.partial(pull, number) for number in range(3))
+
+
+def packed_attention(
+    heads: Tensor, attn_mask: Tensor | None = None, is_causal: bool = False
+) -> Tensor:
+    """Return `scaled_dot_product_attention` of the three `thirds` of one Tensor (..., 3H, T, E).
+
+    -> (..., H, T, E). One operation, `packed_attention_array`, whose gradient is written into one
+    array, as the product that made all heads wants it.
+    """
+    q, k, v = thirds(heads.detach())
+    _require_fit(q, k, v, attn_mask)
+    if attn_mask is not None and attn_mask.requires_grad:
+        return scaled_dot_product_attention(*thirds(heads), attn_mask, is_causal)
+    bias = _bias(attn_mask, heads.dtype)
+    return apply(packed_attention_array, heads, bias=bias, is_causal=is_causal, kept={})
+
+
+def packed_attention_array(
+    heads: np.ndarray, bias: np.ndarray | None, is_causal: bool, kept: dict
+) -> np.ndarray:
+    """Compute `attention_array` of the three `thirds` of heads."""
+    return attention_array(*thirds(heads), bias, is_causal, kept)
+
+
+@vjp(packed_attention_array)
+def packed_attention_rule(y, heads, bias, is_causal, kept):
+    """As `attention_rule`, with the gradients in the `thirds` of one array."""
+
+    def pull(g):
+        if "weights" not in kept:
+            packed_attention_array(heads, bias, is_causal, kept)
+        total = np.empty_like(heads)
+        attention_gradients(g, y, *thirds(heads), kept["weights"], is_causal, found=thirds(total))
+        return total
+
+    return pull
+
+
+def thirds(heads):
+    """Return views of the queries, keys and values in an array or Tensor (..., 3H, T, E)."""
+    n = heads.shape[-3] // 3
+    return heads[..., :n, :, :], heads[..., n : 2 * n, :, :], heads[..., 2 * n :, :, :]
+
+
+def attention_gradients(g, y, q, k, v, weights, is_causal, found) -> None:
+    """Write the gradients of q, k and v into the three arrays `found`, every number of them.
+
+    Y = P V, P = softmax(S), S = Q Kᵀ / √E + bias, and g is Ȳ, the gradient of Y. Then
+
+        V̄ = Pᵀ Ȳ      P̄ = Ȳ Vᵀ      S̄ = P (P̄ - Σ P̄ P)      Q̄ = S̄ K / √E      K̄ = S̄ᵀ Q / √E
+
+    where Σ goes along each row, and is the same as Σ Ȳ Y, of shorter rows. `weights` is the list of
+    P by `blocks`, as `attention_array` keeps it; each of them adds its part to K̄ and V̄, and where
+    no query sees a key, both are 0. Nothing but `found` is changed; what it holds before is
+    anything.
+    """
+    raise NotImplementedError("12_attention: attention_gradients")
+
+
+def _put_product(a, b, total, end, add) -> None:
+    """Write a @ b into total[..., :end, :] and 0 behind it, or add it to what is there."""
+    if add:
+        total[..., :end, :] += a @ b
+    else:
+        np.matmul(a, b, out=total[..., :end, :])
+        total[..., end:, :] = 0
+
+
+def blocks(
+    shape: tuple[int, ...], itemsize: int, is_causal: bool
+) -> Iterator[tuple[tuple[int, ...], slice, int]]:
+    """Cut scores (..., H, L, S) into blocks: the index of a sequence, some queries, keys they see.
+
+    The queries of a block are a slice of the L, and see the keys before `end`: all S, or if causal
+    none after the last query. A block of all H heads has at most BLOCK_BYTES, but 16 queries at
+    least; causal ones have at most half of the queries, since then a quarter of the scores is never
+    computed.
+
+    >>> list(blocks((5, 4, 4), itemsize=4, is_causal=False))
+    [((), slice(0, 4, None), 4)]
+    >>> [(rows.start, rows.stop, end) for _, rows, end in blocks((1, 96, 96), 4, is_causal=True)]
+    [(0, 48, 48), (48, 96, 96)]
+    """
+    queries, keys = shape[-2:]
+    row_bytes = max(math.prod(shape[-3:-2]) * keys * itemsize, 1)
+    size = max(BLOCK_BYTES // row_bytes, 16)
+    if is_causal:
+        size = min(size, max(-(-queries // 2), 16))
+    for one in np.ndindex(shape[:-3]):
+        for start in range(0, max(queries, 1), size):
+            stop = min(start + size, queries)
+            yield one, slice(start, stop), min(stop, keys) if is_causal else keys
+
+
+def softmax_in_place(scores: np.ndarray, small: bool = False) -> None:
+    """Turn each row of scores into weights that sum to 1, or to 0 where all scores are -inf.
+
+    The largest score of a row is taken from all first, unless they are known to be `small`.
+    """
+    limits = np.finfo(scores.dtype)
+    if not small:
+        scores -= scores.max(axis=-1, keepdims=True, initial=limits.min)
+    np.exp(scores, out=scores)
+    # A product adds rows up in a quarter of the time of `sum`, and a division by each sum would
+    # take three times as long as a product with its inverse.
+    sums = scores @ np.ones((scores.shape[-1], 1), scores.dtype)
+    scores *= 1 / np.maximum(sums, limits.tiny, out=sums)
+
+
+def _largest_score(q, k) -> float:
+    """Return a bound of all |q · k| / √E: lengths of the longest vectors, by Cauchy and Schwarz."""
+    squares = [np.einsum("...e,...e->...", x, x).max(initial=0) for x in (q, k)]
+    return math.sqrt(float(squares[0]) * float(squares[1]) / q.shape[-1])
+
+
+@functools.lru_cache(maxsize=64)
+def _hide_later(start: int, queries: int, keys: int, dtype: np.dtype) -> np.ndarray:
+    """Return -inf where key j comes after query start + i, and 0 elsewhere: (queries, keys)."""
+    return np.triu(np.full((queries, keys), -np.inf, dtype), start + 1)
+
+
+def split_heads(x: Tensor, num_heads: int) -> Tensor:
+    """Give each head its columns, in order, as an axis of its own: a view.
+
+    Shapes: (..., T, E) -> (..., H, T, E / H); head h has the columns from h · E / H.
+
+    >>> split_heads(Tensor([[1, 2, 3, 4], [5, 6, 7, 8]]), 2).tolist()
+    [[[1, 2], [5, 6]], [[3, 4], [7, 8]]]
+    """
+    raise NotImplementedError("12_attention: split_heads")
+
+
+def merge_heads(x: Tensor) -> Tensor:
+    """Put the heads' columns side by side again, the inverse of `split_heads`.
+
+    Shapes: (..., H, T, D) -> (..., T, H · D).
+
+    >>> merge_heads(Tensor([[[1, 2], [5, 6]], [[3, 4], [7, 8]]])).tolist()
+    [[1, 2, 3, 4], [5, 6, 7, 8]]
+    """
+    raise NotImplementedError("12_attention: merge_heads")
+
+
+class MultiHeadAttention(Module):
+    """Several heads that ask at once, each in directions of its own: (B, L, E) -> (B, L, E).
+
+    Parameters are those of PyTorch's `nn.MultiheadAttention`, by name and layout: in_proj_weight
+    (3E, E), the rows for queries, then keys, then values, in_proj_bias (3E,), and a Linear,
+    out_proj. The batch comes first.
+
+    >>> layer = MultiHeadAttention(8, num_heads=2)
+    >>> layer, layer(Tensor(np.ones((5, 3, 8), np.float32))).shape
+    (MultiHeadAttention(
+      embed_dim=8, num_heads=2, bias=True
+      (out_proj): Linear(in_features=8, out_features=8, bias=True)
+    ), (5, 3, 8))
+    """
+
+    def __init__(self, embed_dim: int, num_heads: int, bias: bool = True, dtype=np.float32):
+        """Make the parameters, and draw their numbers."""
+        super().__init__()
+        self.embed_dim, self.num_heads = map(operator.index, (embed_dim, num_heads))
+        if num_heads < 1 or embed_dim < 1 or embed_dim % num_heads:
+            wanted = "expected an embed_dim that num_heads divides"
+            raise ValueError(f"MultiHeadAttention: {wanted}, got {embed_dim} and {num_heads}")
+        self.in_proj_weight = Parameter(np.zeros((3 * embed_dim, embed_dim), dtype))
+        self.in_proj_bias = Parameter(np.zeros(3 * embed_dim, dtype)) if bias else None
+        self.out_proj = Linear(embed_dim, embed_dim, bias, dtype)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Fill in_proj_weight with numbers uniform in [-b, b), b = √(6 / (E + 3E)), biases with 0.
+
+        Drawn from `default_generator()`; all is written into the memory that is there, and recipes
+        should know of it: `note_change`. The weight of out_proj stays as its Linear drew it.
+        Source: Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural
+        networks", 2010, section 4.2; the bounds are those of PyTorch.
+
+        >>> layer = MultiHeadAttention(6, 2)
+        >>> bool((abs(layer.in_proj_weight) <= 0.5).data.all()), layer.out_proj.bias.tolist()
+        (True, [0.0, 0.0, 0.0, 0.0, 0.0, 0.0])
+        """
+        raise NotImplementedError("12_attention: MultiHeadAttention.reset_parameters")
+
+    def forward(
+        self,
+        query: Tensor,
+        key: Tensor | None = None,
+        value: Tensor | None = None,
+        attn_mask: Tensor | None = None,
+        is_causal: bool = False,
+        need_weights: bool = False,
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        """Project, attend in every head, put the heads together, project once more.
+
+        Shapes: query (..., L, E), key and value (..., S, E) -> (..., L, E). Without key it is the
+        query, without value it is the key; where all three are one tensor, one product with all of
+        in_proj_weight serves all. attn_mask, as in `scaled_dot_product_attention`, broadcasts to
+        (..., H, L, S). With need_weights, also the weights of every head, (..., H, L, S).
+
+        >>> layer, x = MultiHeadAttention(8, 2), Tensor(np.ones((5, 3, 8), np.float32))
+        >>> y, weights = layer(x, is_causal=True, need_weights=True)
+        >>> y.shape, weights.shape, weights[0, 0, 0].tolist()
+        ((5, 3, 8), (5, 2, 3, 3), [1.0, 0.0, 0.0])
+        """
+        raise NotImplementedError("12_attention: MultiHeadAttention.forward")
+
+    def project(self, query: Tensor, key: Tensor, value: Tensor) -> list[Tensor]:
+        """Return queries, keys and values of every head, three of (..., H, T, E / H).
+
+        Each is made with its third of the rows of in_proj_weight and of in_proj_bias.
+        """
+        raise NotImplementedError("12_attention: MultiHeadAttention.project")
+
+    def _require_places(self, x):
+        """Refuse what is not (..., T, E)."""
+        if not isinstance(x, Tensor):
+            raise TypeError(f"MultiHeadAttention: expected a Tensor, got {type(x).__name__}")
+        if x.ndim < 2 or x.shape[-1] != self.embed_dim:
+            wanted = f"expected (..., T, {self.embed_dim})"
+            raise ValueError(f"MultiHeadAttention: {wanted}, got {x.shape}")
+
+    def extra_repr(self) -> str:
+        """Show the sizes, and whether there are biases."""
+        sizes = f"embed_dim={self.embed_dim}, num_heads={self.num_heads}"
+        return f"{sizes}, bias={self.in_proj_bias is not None}"
+
+
+def _bias(attn_mask: Tensor | None, dtype: np.dtype) -> np.ndarray | None:
+    """Return what a mask adds to the scores: its floats, or for bools 0 where True, -inf else."""
+    if attn_mask is None or attn_mask.dtype.kind == "f":
+        return attn_mask if attn_mask is None else attn_mask.data
+    return np.where(attn_mask.data, 0, -np.inf).astype(dtype)
+
+
+def _require_fit(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None) -> None:
+    """Refuse what attention cannot be computed of; see `scaled_dot_product_attention`."""
+    for name, x in (("query", query), ("key", key), ("value", value)):
+        if not isinstance(x, Tensor) or x.dtype.kind != "f" or x.dtype != query.dtype:
+            kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
+            wanted = "expected Tensors of one floating dtype"
+            raise TypeError(f"attention: {wanted}, got {name} of {kind}: convert with astype")
+    q, k, v = query.shape, key.shape, value.shape
+    fit = min(len(q), len(k), len(v)) >= 2 and q[:-2] == k[:-2] == v[:-2]
+    if not fit or q[-1] != k[-1] or k[-2] != v[-2] or not q[-1]:
+        wanted = "expected query (..., L, E), key (..., S, E) and value (..., S, D)"
+        raise ValueError(f"attention: {wanted}, got {q}, {k} and {v}")
+    if attn_mask is not None:
+        _require_mask(attn_mask, query.dtype, (*q[:-1], k[-2]))
+
+
+def _require_mask(attn_mask: Tensor, dtype: np.dtype, shape: tuple[int, ...]) -> None:
+    """Refuse a mask that is neither bool nor of the queries' dtype, or that does not broadcast."""
+    if not isinstance(attn_mask, Tensor) or attn_mask.dtype not in (np.dtype(bool), dtype):
+        kind = attn_mask.dtype if isinstance(attn_mask, Tensor) else type(attn_mask).__name__
+        wanted = f"expected attn_mask as a Tensor of bools or {dtype}"
+        raise TypeError(f"attention: {wanted}, got {kind}: True is for keys that take part")
+    sizes = zip(attn_mask.shape[::-1], shape[::-1], strict=False)
+    if not 2 <= attn_mask.ndim <= len(shape) or any(n not in (1, size) for n, size in sizes):
+        wanted = f"expected attn_mask to broadcast to {shape}"
+        raise ValueError(f"attention: {wanted}, got {attn_mask.shape}")
