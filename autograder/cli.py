@@ -271,7 +271,7 @@ def roster(source, out, organisation, prefix):
     for line in missing:
         click.echo(f"autograder: {line}", err=True)
     known = sum(bool(one.repository_id) for one in students)
-    click.echo(f"{out}: {len(students)} students, {known} with a repository")
+    click.echo(f"{out}: {known} of {len(students)} students with a repository")
 
 
 @main.command()
@@ -292,8 +292,7 @@ def export(form, source, out, roster, signers, overrides, gradebook, classroom, 
     from autograder.exports import export as write
 
     files = {"roster": roster, "signers": signers, "overrides": overrides, "gradebook": gradebook}
-    for path in write(form, source, out, **files, names=(classroom, assignment)):
-        click.echo(path)
+    click.echo(write(form, source, out, **files, names=(classroom, assignment)))
 
 
 @main.command()

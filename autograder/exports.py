@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from assignments.catalog import load_course
+from autograder.cohort.roster import output_name
 from autograder.errors import GraderError, SubmissionError
 from autograder.policy import load_policy
 from autograder.report.canvas import canvas
@@ -53,10 +54,10 @@ def export(
     overrides: Path | None = None,
     gradebook: Path | None = None,
     names: Sequence[str] = ("", ""),
-) -> list[Path]:
-    """Write `source` in one of the FORMS to `out`; return the files."""
+) -> str:
+    """Write `source` in one of the FORMS to `out`; return a line that says what is there."""
     if form == "junit":
-        return [_write(out, junit(_report(source)))]
+        return f"{_write(out, junit(_report(source)))}"
     if roster is None:
         raise SubmissionError(f"{form}: say with --roster who the students are")
     found = marks(source, roster, signers, overrides)
@@ -64,16 +65,16 @@ def export(
         classroom, assignment = names
         if not classroom or not assignment:
             raise SubmissionError("classroom50: name the --classroom and the --assignment")
-        results = [(one, result(one, classroom, assignment, SERVER)) for one in found if one.newest]
-        return [
-            _write(out / f"{one.student.github_username}.json", json.dumps(document, indent=1))
-            for one, document in results
-        ]
-    course = load_course()
-    if form == "moodle":
-        return [_write(out, moodle(found, course))]
-    export = gradebook.read_text(encoding="utf-8-sig") if gradebook else None
-    return [_write(out, canvas(found, course, export))]
+        for one in (one for one in found if one.newest):
+            document = result(one, classroom, assignment, SERVER)
+            name = one.student.github_username or one.student.identifier
+            _write(out / f"{output_name(name)}.json", json.dumps(document, indent=1))
+    elif form == "moodle":
+        _write(out, moodle(found, load_course()))
+    else:
+        _write(out, canvas(found, load_course(), gradebook and _text(gradebook)))
+    graded = sum(one.newest is not None for one in found)
+    return f"{out}: {graded} of {len(found)} students with a grade"
 
 
 def _report(path: Path) -> dict[str, Any]:
@@ -81,6 +82,13 @@ def _report(path: Path) -> dict[str, Any]:
         return validate(json.loads(path.read_bytes()))
     except (OSError, ValueError, GraderError):
         raise SubmissionError(f"{path}: expected a report.json or student.json") from None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        raise SubmissionError(f"{path}: expected a CSV file in UTF-8") from None
 
 
 def _write(path: Path, content: str | bytes) -> Path:

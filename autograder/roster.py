@@ -92,10 +92,10 @@ def read(path: Path) -> list[Student]:
     if made is None:
         wanted = "; or ".join(",".join(names) for names in FORMATS)
         raise RosterError(f"{path}: expected the columns {wanted}; got {','.join(columns)[:200]}")
-    for line, row in rows:
+    for where, row in rows:
         if row.get("role", "student") in ("", "student"):
             student = made(row)
-            _check(student, f"{path}, line {line}")
+            _check(student, where)
             students.append(student)
     students = list(dict.fromkeys(students))  # of old grades there is a line for each assignment
     _refuse_twins(students, path)
@@ -107,7 +107,7 @@ def text(students: Iterable[Student]) -> str:
     return table([COLUMNS, *([getattr(one, name) for name in COLUMNS] for one in students)])
 
 
-def _rows(path: Path) -> tuple[list[str], Iterator[tuple[int, Row]]]:
+def _rows(path: Path) -> tuple[list[str], Iterator[tuple[str, Row]]]:
     try:
         content = Path(path).read_bytes()
         if len(content) > MOST_BYTES or b"\0" in content:
@@ -120,11 +120,13 @@ def _rows(path: Path) -> tuple[list[str], Iterator[tuple[int, Row]]]:
     columns = header[1]
     if len(set(columns)) < len(columns) or len(rows) > MOST_ROWS:
         raise RosterError(f"{path}: expected each column once and at most {MOST_ROWS:,} lines")
-    for line, cells in rows:
-        if len(cells) != len(columns):
-            came = f"expected {len(columns)} cells, got {len(cells)}"
-            raise RosterError(f"{path}, line {line}: {came}")
-    return columns, ((line, dict(zip(columns, cells, strict=True))) for line, cells in rows)
+    return columns, (_named(columns, cells, f"{path}, line {line}") for line, cells in rows)
+
+
+def _named(columns: list[str], cells: list[str], where: str) -> tuple[str, Row]:
+    if len(cells) != len(columns):
+        raise RosterError(f"{where}: expected {len(columns)} cells, got {len(cells)}")
+    return where, dict(zip(columns, cells, strict=True))
 
 
 def _check(student: Student, where: str) -> None:

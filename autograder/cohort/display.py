@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -15,6 +17,8 @@ from rich.table import Table
 from autograder.cohort.roster import DEPTH, PLAIN, output_name
 from autograder.sandbox.text import one_line
 
+LOG_WIDTH = 180  # of a file or a log, where nothing wraps
+BESIDE, MODULE = 45, 6  # columns of a terminal: for student, total and status; for each module
 _COLORS = {"passed": "green", "partial": "yellow", "ungradable": "magenta"}
 
 
@@ -36,7 +40,10 @@ def terminal() -> Console:
     """Return the console of this process; a letter that it cannot show must not end a class."""
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")
-    return Console(highlight=False)
+    console = Console(highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = LOG_WIDTH
+    return console
 
 
 @contextmanager
@@ -59,16 +66,18 @@ def progress(console: Console, total: int) -> Iterator[Step]:
 
 def print_class(console: Console, lines: Sequence[Line]) -> None:
     """Print the class: points per module, total and status of every student."""
-    modules = {one["id"]: one["title"] for line in lines for one in line.report["assignments"]}
-    table = Table(title=f"{len(lines)} submissions", title_justify="left")
-    table.add_column("student", overflow="fold")
-    for module in sorted(modules):
-        table.add_column(f"{module[:2]} {modules[module]}", justify="right")
-    table.add_column("total", justify="right")
-    table.add_column("status")
+    modules = sorted({one["id"] for line in lines for one in line.report["assignments"]})
+    if BESIDE + MODULE * len(modules) > console.width:
+        modules = []  # or each cell would be an ellipsis; the reports have them all
+    table = Table(title=f"{len(lines)} submissions", title_justify="left", box=SIMPLE_HEAD)
+    table.add_column("student", overflow="fold", min_width=12)
+    for module in modules:
+        table.add_column(module.partition("_")[0], justify="right", no_wrap=True)
+    table.add_column("total", justify="right", no_wrap=True)
+    table.add_column("status", no_wrap=True)
     for line in lines:
         scores = {one["id"]: one["score"] for one in line.report["assignments"]}
-        cells = [_points(scores.get(module)) for module in sorted(modules)]
+        cells = [_earned(scores.get(module)) for module in modules]
         color = _COLORS.get(line.report["status"], "red")
         status = f"[{color}]{_status(line.report)}[/]"
         table.add_row(_safe(line.name), *cells, _points(line.report["score"]), status)
@@ -85,6 +94,11 @@ def _summary(line: Line) -> str:
 def _status(report: dict[str, Any]) -> str:
     practice = report["grader"]["isolation"] != "full"
     return report["status"] + (", practice" if practice else "")
+
+
+def _earned(score: dict[str, Any] | None) -> str:
+    """Return the points alone, of the 100 that every module has."""
+    return "–" if score is None else f"{score['points']:.3g}"
 
 
 def _points(score: dict[str, Any] | None) -> str:

@@ -116,7 +116,7 @@ def test_the_command_asks_github_and_says_who_is_missing(tmp_path, monkeypatch):
         words += ["--organisation", "course", "--prefix", "tt-"]
         done = CliRunner().invoke(main, ["roster", *words])
         assert done.exit_code == 0, done.output
-        assert "2 students, 1 with a repository" in done.output
+        assert "1 of 2 students with a repository" in done.output
         assert "b@x: no repository and no GitHub account" in done.output
         head, *lines = (tmp_path / "roster.csv").read_text().splitlines()
         assert tuple(head.split(",")) == COLUMNS
