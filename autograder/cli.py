@@ -296,6 +296,35 @@ def export(form, source, out, roster, signers, overrides, gradebook, classroom, 
 
 
 @main.command()
+@scores_option
+@click.option("--signers", type=click.Path(path_type=Path), required=True, help="Whose count.")
+@click.option("--suites", type=click.Path(path_type=Path), help="Earlier suites that still count.")
+@click.option("--term", default="", help="Reports of another term do not count.")
+@overrides_option
+@click.option("--raw", type=click.Path(path_type=Path), help="Also what came back of --plan.")
+@click.option("--plan", "plan_file", type=click.Path(path_type=Path), default="plan/plan.json")
+@click.option(
+    "--apply", "key", type=click.Path(path_type=Path), help="Publish, signed by this key."
+)
+def regrade(raw, plan_file, key, **sources):
+    """Show who goes up and who down by today's course.toml and overrides.toml; change nothing.
+
+    With --raw and --plan also by a new grading, which `autograder publish` would publish. With
+    --apply KEY publish reports that supersede those in which the policy changes something.
+    """
+    from autograder.github.regrade import Sources, apply
+    from autograder.github.regrade import regrade as compare
+    from autograder.table import print_changes
+
+    where = Sources(**sources)
+    found = compare(where, raw, plan_file)
+    print_changes(found.changes())
+    if key is not None:
+        shared = apply(found, where, key)
+        click.echo(f"{shared.appended} reports published; students are told with the next sweep")
+
+
+@main.command()
 def doctor():
     """Say what isolation this machine can prove, which versions, what is missing."""
     from autograder.doctor import examine

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from autograder.sandbox.text import one_line
+
+if TYPE_CHECKING:
+    from autograder.github.regrade import Change
 
 
 def print_report(report: dict[str, Any], folder: Path) -> None:
@@ -42,6 +48,29 @@ def _task_table(report: dict[str, Any], assignment: dict[str, Any]) -> Table:
         cells = f"{passed}/{len(tests)}", f"{points:g}/{most:g}", _failure(first)
         table.add_row(escape(task), *cells, style=color)
     return table
+
+
+def print_changes(changes: Sequence[Change]) -> None:
+    """Print who would go up and who down, the greatest loss first."""
+    console = Console(highlight=False)
+    table = Table("repository", "module", "before", "after", "change", "why")
+    for column in table.columns[2:5]:
+        column.justify = "right"
+    for one in changes:
+        before = "" if one.before is None else f"{one.before:g}"
+        color = "green" if one.gain > 0 else "red" if one.gain < 0 else "white"
+        cells = (
+            one.module,
+            before,
+            f"{one.after:g}",
+            f"{one.gain:+g}",
+            escape(one_line(one.why, 200)),
+        )
+        table.add_row(str(one.repository), *cells, style=color)
+    if changes:
+        console.print(table)
+    up, down = (sum(sign * one.gain > 0 for one in changes) for sign in (1, -1))
+    console.print(f"{up} go up, {down} go down; all other modules stay as they are")
 
 
 def _failure(test: dict[str, Any] | None) -> str:

@@ -37,8 +37,12 @@ class Publisher:
 
     def signed(self, raw: Path) -> list[tuple[bytes, bytes]]:
         """Return every report of the plan that came back, with its signature."""
+        return [signed(report, self.signing_key) for report in self.reports(raw)]
+
+    def reports(self, raw: Path) -> list[dict[str, Any]]:
+        """Return every report of the plan that came back, with what the policy gives."""
         reports = list(self._reports(raw))
-        return [self._sign(self._rule(report, reports)) for report in reports]
+        return [self._rule(report, reports) for report in reports]
 
     def _reports(self, raw: Path) -> Iterator[dict[str, Any]]:
         for job in self.plan.jobs:
@@ -79,12 +83,14 @@ class Publisher:
         known = [*self.published.reports(repository), *mine]
         return validate(ruled(report, known, self.policy))
 
-    def _sign(self, report: dict[str, Any]) -> tuple[bytes, bytes]:
-        content = json.dumps(report, indent=1, allow_nan=False).encode("ascii") + b"\n"
-        return content, sign(content, self.signing_key)
-
     def _say(self, job: Job, line: str) -> None:
         self.lines.append(one_line(f"{job.repository} {job.commit[:10]}: {line}", 400))
+
+
+def signed(report: dict[str, Any], key: Path) -> tuple[bytes, bytes]:
+    """Return a report as it is published, and its signature."""
+    content = json.dumps(report, indent=1, allow_nan=False).encode("ascii") + b"\n"
+    return content, sign(content, key)
 
 
 def _ended(code: int) -> str:

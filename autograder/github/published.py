@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from autograder.github.client import Push
 from autograder.report.build import utc
 from autograder.report.files import replace
+from autograder.report.history import whole
 
 TRIES = 3  # to grade one content that the grader failed at; then a human must look
 
@@ -53,8 +54,11 @@ class Published:
         return not before or _is_of(newest, push.after, content)
 
     def newest(self, repository: int) -> dict[str, Any]:
-        """Return the report of the last push, whichever was published last."""
-        return max(self.reports(repository), key=_turn)
+        """Return the report of the last push, whichever was published last; see `whole`."""
+        last = max(self.reports(repository), key=_turn)
+        commit = last["submission"]["commit"]
+        same = [one for one in self.reports(repository) if one["submission"]["commit"] == commit]
+        return whole(same) if commit else last
 
     def earlier(self, repository: int, report: dict[str, Any]) -> dict[str, Any] | None:
         """Return the last graded report of another commit before this one."""

@@ -132,19 +132,25 @@ class Notice(str):
     """A line that GitHub is meant to obey."""
 
 
+def submitter_key() -> bytes:
+    """Return the key that hides names; a new one would make every student another."""
+    path = Path(variable(VARIABLE, "a file with the key that hides names"))
+    if not path.is_file():
+        raise GraderError(f"{path}: expected the submitter key; a new one renames all")
+    return load_key(path)
+
+
 def _publish(
     raw: Path, plan: Plan, scores: str, key: Path, policy: Policy, token: str, term: str
 ) -> Publisher:
-    submitter_key = Path(variable(VARIABLE, "a file with the key that hides names"))
-    if not submitter_key.is_file():
-        raise GraderError(f"{submitter_key}: expected the submitter key; a new one renames all")
+    names = submitter_key()
     with cloned(scores, token) as published:
         publisher = Publisher(
             plan=plan,
             published=published,
             course=load_course(),
             policy=policy,
-            submitter_key=load_key(submitter_key),
+            submitter_key=names,
             signing_key=key,
             now=datetime.now(timezone.utc),
             term=term,

@@ -131,7 +131,9 @@ def test_an_extension_moves_the_due_date_of_one_student():
         assert points(rules, attempt(late=2 * DAY)) == 100
         assert points(rules, attempt(late=3 * DAY)) == 90
         assert points(rules, attempt(late=2 * DAY), who=BOB) == 80
+        assert rules.schedules(ADA, ONE)[-1].due == after(2 * DAY)
     early = policy(entries=[entry(Extension, until=after(-5 * DAY))])
+    assert len(early.schedules(ADA, ONE)) == 1
     assert points(early, attempt(late=-HOUR)) == 100
 
 
@@ -280,3 +282,5 @@ def test_where_nothing_is_ever_worth_less_there_is_no_boundary():
     rejecting = policy(deadline(late_percent=0, reject_after_days=2))
     assert rejecting.boundaries(ADA) == [after(2 * DAY)]
     assert policy(deadline(late_percent=50)).boundaries(ADA) == [after(0 * DAY), after(DAY)]
+    spent = policy(deadline(late_percent=100), late_days=2).boundaries(ADA)
+    assert spent == [after(0 * DAY), after(DAY), after(2 * DAY)]

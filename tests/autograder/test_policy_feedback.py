@@ -22,7 +22,7 @@ def at(hours: float):
 
 
 def pushed(*hours: float) -> list[Push]:
-    """Return pushes of contents "0", "1", and so on."""
+    """Return pushes of the contents "0" and "1" and so on."""
     return [Push(at(late), str(number)) for number, late in enumerate(hours)]
 
 

@@ -7,16 +7,21 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from click.testing import CliRunner
 
 from assignments.term import Deadline, Term
+from autograder.cli import main
+from autograder.errors import GraderError
 from autograder.github import runs, tell
 from autograder.github.feedback import MARKER
-from autograder.leaderboard import publish_scores
+from autograder.github.regrade import Sources, apply, regrade
+from autograder.leaderboard import publish_scores, rank
 from autograder.leaderboard.collect import collect
-from autograder.policy import rules
+from autograder.policy import load_policy, rules
 from autograder.report.schema import validate
 from autograder.scores import claims
 from autograder.suite import load_suite
+from autograder.table import print_changes
 from tests.autograder.delivery import COURSE, Course, server
 from tests.autograder.signed import line
 from tests.github.course import MONDAY, git
@@ -101,9 +106,6 @@ def board(course, policy_course=None) -> dict:
 
 def standing(course) -> list[float]:
     """Return the points of every student, best first."""
-    from autograder.leaderboard import rank
-    from autograder.policy import load_policy
-
     rows = rank(course.reports(), load_policy(runs.load_course())).rows
     return [row.total for row in rows]
 
@@ -175,8 +177,6 @@ def test_an_override_is_told_ranked_and_kept_when_everything_is_graded_again(cou
 
 def test_a_broken_file_of_overrides_publishes_nothing(course, due):
     """Rather than points that staff had decided otherwise."""
-    from autograder.errors import GraderError
-
     alice = course.github.add("alice")
     push(alice, 1, HOUR)
     raw = course.grade(course.plan())
@@ -247,9 +247,6 @@ def test_the_signed_record_with_its_adjustments_counts_for_the_leaderboard(
 
 def test_reports_that_arrive_in_another_order_give_the_same(course, due):
     """Nor does it matter how often one is there."""
-    from autograder.leaderboard import rank
-    from autograder.policy import load_policy
-
     alice = course.github.add("alice")
     for number, late in enumerate((-5 * HOUR, -HOUR, HOUR, 30 * HOUR)):
         push(alice, number, late)
@@ -258,3 +255,109 @@ def test_reports_that_arrive_in_another_order_give_the_same(course, due):
     assert len(reports) == 4
     mixed = [reports[n] for n in (2, 0, 3, 1, 1)]
     assert rank(mixed, policy).rows == rank(reports, policy).rows
+
+
+def signers(course):
+    """Return the file that says whose reports count."""
+    path = course.folder / "signers"
+    path.write_text(line(course.key), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def sources(course, due, monkeypatch):
+    """Return where a regrade reads."""
+    for name in ("autograder.leaderboard.collect", "autograder.github.regrade"):
+        monkeypatch.setattr(f"{name}.load_course", lambda: runs.load_course())
+    return Sources(str(course.scores), signers(course))
+
+
+def test_a_dry_run_says_who_goes_up_and_down_and_changes_nothing(course, due, sources, capsys):
+    """By an override, by a due date that nobody was told of yet; the others are not in it."""
+    students = [course.github.add(name) for name in ("alice", "bob", "cyd")]
+    for number, student in enumerate(students):
+        push(student, number, (number - 1) * HOUR + HOUR / 2)
+    course.deliver()
+    override(course, students[0], points=50)
+    due(late_percent=40)
+    found = regrade(sources)
+    print_changes(found.changes())
+    assert [(one.repository, one.before, one.after) for one in found.changes()] == [
+        (students[0].id, 100, 50),
+        (students[1].id, 90, 60),
+        (students[2].id, 90, 60),
+    ]
+    due(late_percent=0)
+    assert [one.gain for one in regrade(sources).changes()] == [-50, 10, 10]
+    shown = capsys.readouterr().out
+    assert "by hand" in shown and "0 go up, 3 go down" in shown
+    assert len(course.reports()) == 3
+
+
+def test_applied_a_regrade_supersedes_what_changes_and_only_that(course, due, sources):
+    """Idempotent; the same commit, checks and seed; nobody is off the board at any moment."""
+    alice, bob = (course.github.add(name) for name in ("alice", "bob"))
+    push(alice, 1, HOUR)
+    push(bob, 2, -HOUR)
+    course.deliver()
+    override(course, alice, delta=-20)
+    before = {one["report_id"]: one for one in course.reports()}
+    assert apply(regrade(sources), sources, course.key).appended == 1
+    new = next(one for one in course.reports() if one["report_id"] not in before)
+    old = before[new["supersedes"]]
+    assert (old["score"]["points"], new["score"]["points"]) == (90, 70)
+    for part in ("grader", "tests", "submitter"):
+        assert new[part] == old[part]
+    assert standing(course) == [100, 70] and regrade(sources).changes() == []
+    assert apply(regrade(sources), sources, course.key).appended == 0
+    course.publish(course.grade(course.plan()))
+    assert "70 / 100 points" in told(course, alice)
+    (course.folder / "overrides.toml").unlink()
+    assert apply(regrade(sources), sources, course.key).appended == 1
+    assert standing(course) == [100, 90]
+
+
+def test_a_dry_run_of_a_new_grading_compares_it_with_what_is_published(course, due, sources):
+    """Before `publish`; which then gives just that."""
+    alice = course.github.add("alice")
+    push(alice, 1, -HOUR)
+    course.deliver()
+    raw = course.grade(course.plan(force=True), failing=[LOST.behaviour])
+    plan = course.folder / "plan" / "plan.json"
+    found = regrade(sources, raw, plan)
+    assert [(one.before, one.after) for one in found.changes()] == [(100, 100 - LOST.points)]
+    with pytest.raises(GraderError, match="raw reports are published by `autograder publish`"):
+        apply(found, sources, course.key)
+    course.publish(raw)
+    assert standing(course) == [100 - LOST.points] and regrade(sources).changes() == []
+
+
+def test_a_report_that_nobody_signed_is_not_signed_by_a_regrade(course, due, sources):
+    """Whoever can write to the scores repository could else have any points signed."""
+    alice = course.github.add("alice")
+    push(alice, 1, HOUR)
+    course.deliver()
+    clone = course.folder / "theirs"
+    git(course.folder, "clone", "--quiet", str(course.scores), str(clone))
+    (path,) = clone.glob("reports/*/*.json")
+    report = json.loads(path.read_bytes())
+    report["assignments"][0]["score"] |= {"raw_points": 50, "points": 45}
+    path.write_text(json.dumps(report), encoding="utf-8")
+    identity = ("-c", "user.name=x", "-c", "user.email=x@example.org")
+    git(clone, *identity, "commit", "--quiet", "--all", "--message", "forge")
+    git(clone, "push", "--quiet", "origin", "HEAD:main")
+    override(course, alice, delta=-1)
+    assert list(regrade(sources).republished()) == []
+
+
+def test_the_command_prints_the_table_and_applies_it(course, due, sources):
+    """Two options more, and it is done."""
+    alice = course.github.add("alice")
+    push(alice, 1, HOUR)
+    course.deliver()
+    override(course, alice, delta=-20)
+    command = ["regrade", "--scores", str(course.scores), "--signers", str(signers(course))]
+    run = CliRunner().invoke(main, command)
+    assert run.exit_code == 0 and "0 go up, 1 go down" in run.output and "-20" in run.output
+    run = CliRunner().invoke(main, [*command, "--apply", str(course.key)])
+    assert "1 reports published; students are told with the next sweep" in run.output
