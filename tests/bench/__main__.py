@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from autograder.errors import IsolationError
-from tests.bench import grading, graph, imports, loader, mlp, mnist, tensors, workers
+from tests.bench import cnn, grading, graph, imports, loader, mlp, mnist, tensors, workers
 from tests.bench.measure import Bar
 
 OUT = Path("build/bench.json")
@@ -28,6 +28,7 @@ BENCHMARKS = {
     "loader": loader,
     "mnist": mnist,
     "mlp": mlp,
+    "cnn": cnn,
     "imports": imports,
 }
 console = Console(highlight=False)
