@@ -101,7 +101,7 @@ def bars() -> list[Bar]:
         found.append(time_bar(f"{title}, time", target, PEERS, (name,), **work))
     for name in ("cifar", "norms"):
         title = f"{NETWORKS[name][3]}, memory"
-        found.append(memory_bar(title, 0.35, PEERS, (name, *TINY), (name,)))
+        found.append(memory_bar(title, 0.35, PEERS, (name, *TINY), (name,), what="peak"))
     return [*found, loops()]
 
 
