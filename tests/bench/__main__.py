@@ -10,27 +10,29 @@ import platform
 import sys
 from dataclasses import asdict
 from datetime import datetime, timezone
+from importlib import import_module
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from autograder.errors import IsolationError
-from tests.bench import cnn, grading, graph, imports, loader, mlp, mnist, tensors, workers
 from tests.bench.measure import Bar
 
 OUT = Path("build/bench.json")
-BENCHMARKS = {
-    "grading": grading,
-    "workers": workers,
-    "tensors": tensors,
-    "graph": graph,
-    "loader": loader,
-    "mnist": mnist,
-    "mlp": mlp,
-    "cnn": cnn,
-    "imports": imports,
-}
+NAMES = """
+    grading
+    workers
+    tensors
+    graph
+    loader
+    bpe
+    mnist
+    mlp
+    cnn
+    imports
+""".split()
+BENCHMARKS = {name: import_module(f"tests.bench.{name}") for name in NAMES}
 console = Console(highlight=False)
 
 
