@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 
 from assignments.catalog import CatalogError
-from autograder.errors import AutograderError, GraderError
+from autograder.errors import AutograderError, GraderError, SubmissionError
 
 
 class Commands(click.Group):
@@ -134,6 +134,38 @@ def milestone(submission, number, out, seed, limits, unsandboxed):
     sandbox = Sandbox(limits, require_full=not unsandboxed)
     grade, path = grade_one(submission, number, out, seed=seed, sandbox=sandbox)
     print_grade(grade, path)
+
+
+@main.command()
+@click.argument("submissions", nargs=-1, required=True)
+@click.option("--track", "letters", multiple=True, help="A to E or a name; may be given again. All.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("report"), show_default=True)
+@seed_option
+@click.option("--final", is_flag=True, help="The last run, all together: results are verified.")
+@unsandboxed_option
+def compete(submissions, letters, out, seed, final, unsandboxed):
+    """Measure the competition entries of SUBMISSIONS against the baseline, on one machine.
+
+    Writes the files of a report to OUT, below it one folder for each of several submissions.
+    """
+    from assignments.competition import tracks
+    from autograder.competition.judging import LIMITS
+    from autograder.competition.report import compete_all, print_results
+    from autograder.sandbox import Sandbox
+
+    chosen = {tracks.find(letter): None for letter in letters} or tracks.tracks().values()
+    found = compete_all(
+        submissions,
+        list(chosen),
+        out,
+        seed=secrets.randbits(128) if seed is None else seed,
+        final=final,
+        open_sandbox=lambda: Sandbox(LIMITS, require_full=not unsandboxed),
+    )
+    print_results(found, out)
+    refused = [str(done) for _, done in found if isinstance(done, AutograderError)]
+    if refused:
+        raise SubmissionError("; ".join(refused))
 
 
 @main.command("class")

@@ -14,6 +14,7 @@ class Limits:
     file_bytes: int = 10 << 20  # any one file, as declared
     total_bytes: int = 50 << 20  # all files together, as declared; also what an archive unpacks to
     source_bytes: int = 1 << 20  # a file that is graded
+    entry_bytes: int = 0  # a file in entry/, for the competition alone: else none is read
     archive_bytes: int = 20 << 20  # the archive itself
     git_memory_bytes: int = 1 << 30  # address space of the git process that reads the objects
     wall_s: float = 10.0  # reading the whole submission

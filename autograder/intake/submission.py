@@ -39,6 +39,12 @@ class Submission:
         path = self.root / "tinytorch" / f"{module}.py"
         return path.read_bytes() if path.is_file() else None
 
+    def entry(self) -> dict[str, bytes]:
+        """Return the files in `entry/` by name, which are read if `Limits.entry_bytes` says so."""
+        folder = self.root / "entry"
+        paths = (path for path in folder.rglob("*") if path.is_file())
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(paths)}
+
 
 @contextmanager
 def receive(source: str | Path, limits: Limits | None = None) -> Iterator[Submission]:
@@ -114,6 +120,7 @@ def _clean_name(path: Path) -> str:
 def _copy(files: dict[str, bytes], root: Path) -> Path:
     (root / "tinytorch").mkdir()
     for path, content in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_bytes(content)
     return root
 

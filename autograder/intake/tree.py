@@ -12,8 +12,10 @@ from autograder.intake.limits import Limits
 # An archive often wraps the repository in one more folder, as in "alice-main/tinytorch/tensor.py".
 COURSE_FILE = re.compile(
     r"(?:(?P<wrapper>[^/]+)/)?"
-    r"(?P<path>(?P<graded>tinytorch/[A-Za-z_][A-Za-z0-9_]{0,63}\.py)|leaderboard\.toml)"
+    r"(?P<path>tinytorch/[A-Za-z_][A-Za-z0-9_]{0,63}\.py|leaderboard\.toml)"
 )
+# Any name that a disk takes: which of them an entry may hold, autograder/competition/ says.
+ENTRY_FILE = re.compile(r"(?:(?P<wrapper>[^/]+)/)?(?P<path>entry/\w[ -.0-~]{0,99})", re.ASCII)
 ODD_FILE = re.compile(r"(?:[^/]+/)?tinytorch/[^/]*\.py")  # unless it is a course file
 NOTES = 20
 NOT_ENTERED = ("__pycache__", "__MACOSX")  # nor hidden folders: histories, environments, caches
@@ -46,6 +48,11 @@ def shown(name: str) -> str:
 
 def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode()
+
+
+def _place(path: str) -> re.Match[str]:
+    """Return wrapper and path of a file that was wanted."""
+    return COURSE_FILE.fullmatch(path) or ENTRY_FILE.fullmatch(path)
 
 
 def shown_size(size: int) -> str:
@@ -89,8 +96,8 @@ class Tree:
         """Count a regular file of `size` declared bytes; tell whether its content is needed."""
         self._once(path)
         self._bytes += size
-        wanted = COURSE_FILE.fullmatch(path) is not None
-        limit = self.limits.source_bytes if wanted else self.limits.file_bytes
+        limit = self._wanted_bytes(path)
+        wanted, limit = limit > 0, limit or self.limits.file_bytes
         if size > limit:
             raise self.too_large(path, size, limit)
         if self._bytes > self.limits.total_bytes:
@@ -101,8 +108,9 @@ class Tree:
 
     def keep(self, path: str, content: bytes) -> None:
         """Hold the content of a file that `admit` wanted, however long it turned out to be."""
-        if len(content) > self.limits.source_bytes:
-            raise self.too_large(path, len(content), self.limits.source_bytes)
+        limit = self._wanted_bytes(path)
+        if len(content) > limit:
+            raise self.too_large(path, len(content), limit)
         self.files[path] = content
 
     def skip(self, path: str, kind: str) -> None:
@@ -116,8 +124,8 @@ class Tree:
 
     def course_files(self) -> dict[str, bytes]:
         """Return the kept files by their path in the repository, sorted, without a wrapper."""
-        found = {COURSE_FILE.fullmatch(path): content for path, content in self.files.items()}
-        wrappers = {match["wrapper"] for match in found if match["graded"]}
+        found = {_place(path): content for path, content in self.files.items()}
+        wrappers = {match["wrapper"] for match in found if match["path"].startswith("tinytorch/")}
         wrapper = None if None in wrappers else min(wrappers, default=None)
         if wrapper is None and not wrappers:
             came = f"{self._entries} other files and folders" if self._entries else "nothing at all"
@@ -149,6 +157,12 @@ class Tree:
         return self.excess(
             f"to be read within {self.limits.wall_s:g} s", "longer", "hand in the repository alone"
         )
+
+    def _wanted_bytes(self, path: str) -> int:
+        """Return how large `path` may be if its content is needed, else 0."""
+        if COURSE_FILE.fullmatch(path):
+            return self.limits.source_bytes
+        return self.limits.entry_bytes if ENTRY_FILE.fullmatch(path) else 0
 
     def _once(self, path: str) -> None:
         if path in self._paths:

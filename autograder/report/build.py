@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -40,12 +40,12 @@ def build(
     alias, note = read_alias(submission.root)
     notes = [*submission.notes, *([note] if note else [])]
     report = {
-        **_head(course, now, supersedes),
+        **head(course, now, supersedes),
         "assignments": [_assignment(module) for module in grade.modules],
         "submitter": {"id": submitter_id(submitter or submission.name, submitter_key)},
-        "submission": {**_origin(submission), "notes": [one_line(n, 500) for n in notes[:100]]},
+        "submission": {**origin(submission), "notes": [one_line(n, 500) for n in notes[:100]]},
         "grader": {
-            **_grader(grade.suite_digest, grade.seed, grade.isolation),
+            **grader(grade.suite_digest, grade.seed, grade.isolation),
             "limits": dict(grade.limits),
         },
         "timing": {
@@ -54,7 +54,7 @@ def build(
             "peak_rss_bytes": grade.peak_rss_bytes,
         },
         "status": overall_status([module.status for module in grade.modules], _earned(grade)),
-        "score": _total([(module.points, module.max_points) for module in grade.modules]),
+        "score": total([(module.points, module.max_points) for module in grade.modules]),
         "tests": [_test(check, m.source) for m in grade.modules for check in m.checks],
         "leaderboard": {"opt_in": alias is not None, "alias": alias},
         "artifacts": [a for m in grade.modules if (a := _artifact(m, submission))],
@@ -83,7 +83,7 @@ def refused(
     theirs = status == "error"
     most = [sum(task.points for task in one.tasks) for one in assignments]
     report = {
-        **_head(course, now, supersedes),
+        **head(course, now, supersedes),
         "assignments": [
             {**_identity(one), "status": status, "score": _score(0, points) if theirs else None}
             for one, points in zip(assignments, most, strict=True)
@@ -96,10 +96,10 @@ def refused(
             "submitted_at": None,
             "notes": [],
         },
-        "grader": _grader(suite_digest, seed, isolation),
+        "grader": grader(suite_digest, seed, isolation),
         "status": status,
         "reason": one_line(reason, 1000),
-        "score": _total([(0, points) for points in most]) if theirs else None,
+        "score": total([(0, points) for points in most]) if theirs else None,
         "tests": [],
         "leaderboard": {"opt_in": False, "alias": None},
         "artifacts": [],
@@ -130,7 +130,8 @@ def utc(moment: datetime) -> str:
     return text.replace("+00:00", "Z")
 
 
-def _head(course: Course, now: datetime, supersedes: str | None) -> dict[str, Any]:
+def head(course: Course, now: datetime, supersedes: str | None) -> dict[str, Any]:
+    """Return what every report begins with."""
     return {
         "schema": "grade-report/1",
         "report_id": str(ULID.from_datetime(now)),
@@ -197,12 +198,14 @@ def _score(points: float, most: float) -> dict[str, float]:
     return {"points": round(points, 5), "max_points": round(most, 5)}
 
 
-def _total(scores: Sequence[tuple[float, float]]) -> dict[str, Any]:
+def total(scores: Sequence[tuple[float, float]]) -> dict[str, Any]:
+    """Return the score of a report of its parts' points and most points."""
     points, most = (sum(column) for column in zip(*scores, strict=True))
     return {**_score(points, most), "raw_points": round(points, 5), "adjustments": []}
 
 
-def _origin(submission: Submission) -> dict[str, Any]:
+def origin(submission: Submission) -> dict[str, Any]:
+    """Return where a submission came from."""
     return {
         "commit": submission.commit,
         "tree": submission.tree,
@@ -218,7 +221,16 @@ def _artifact(module: ModuleOutcome, submission: Submission) -> dict[str, str] |
     return {"name": module.source, "sha256": hashlib.sha256(content).hexdigest()}
 
 
-def _grader(suite_digest: str, seed: int, isolation: str) -> dict[str, Any]:
+def artifacts(files: Mapping[str, bytes]) -> list[dict[str, str]]:
+    """Return the digests of `files` that were graded, by name."""
+    return [
+        {"name": one_line(name, 1000), "sha256": hashlib.sha256(content).hexdigest()}
+        for name, content in files.items()
+    ]
+
+
+def grader(suite_digest: str, seed: int, isolation: str) -> dict[str, Any]:
+    """Return who graded, with which checks, how well isolated."""
     return {
         "version": _version("tinytorch-course"),
         "suite_digest": suite_digest,

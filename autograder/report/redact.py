@@ -85,7 +85,10 @@ def _for_public(report: dict[str, Any]) -> dict[str, Any]:
         "grader": _only(report["grader"], _STUDENT_GRADER),
         "score": _only(report["score"], _PUBLIC_SCORE),
         "assignments": [
-            {**_only(one, _PUBLIC_ASSIGNMENT), "score": _only(one["score"], _PUBLIC_SCORE)}
+            {
+                **_only(one, _PUBLIC_ASSIGNMENT),
+                "score": one["score"] and _only(one["score"], _PUBLIC_SCORE),
+            }
             for one in report["assignments"]
         ],
     }

@@ -68,10 +68,22 @@ class Channel:
             except BrokenPipeError:
                 raise Ended from None
 
-    def receive(self, deadline: float, max_bytes: int) -> dict[str, Any]:
-        """Return the value of the next frame; raise ProtocolError when it is malformed."""
-        head = bytearray(wire.HEAD.size)
-        self._fill(memoryview(head), deadline)
+    def receive_raw(self, view: memoryview, ready: int, deadline: float, max_bytes: int) -> Any:
+        """Fill `view` if a byte `ready` goes before it; else return the value of a frame."""
+        first = bytearray(1)
+        self._fill(memoryview(first), deadline)
+        if first[0] != ready:
+            return self.receive(deadline, max_bytes, bytes(first))
+        self._fill(view, deadline)
+        return None
+
+    def receive(self, deadline: float, max_bytes: int, begun: bytes = b"") -> dict[str, Any]:
+        """Return the value of the next frame; raise ProtocolError when it is malformed.
+
+        Its first bytes, if they were read already, are `begun`.
+        """
+        head = bytearray(begun.ljust(wire.HEAD.size, b"\0"))
+        self._fill(memoryview(head)[len(begun) :], deadline)
         header = bytearray(wire.header_length(head))
         self._fill(memoryview(header), deadline)
         value, arrays = wire.decode(bytes(header), max_bytes)

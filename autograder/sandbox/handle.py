@@ -6,7 +6,8 @@ import builtins
 import secrets
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,12 +27,13 @@ from autograder.sandbox.failures import (
 )
 from autograder.sandbox.limits import Limits, size
 from autograder.sandbox.text import clean, one_line
-from autograder.sandbox.wire import ProtocolError, encode
+from autograder.sandbox.wire import ProtocolError, buffer, encode
 
 # A line number is student code's to choose, among all lines of its file, and so can tell what a
 # hidden check asked. Honest files have a few hundred lines; one that is padded to a million would
 # tell 20 bits a check, and gets no line at all.
 MAX_LINES = 5000
+READY = 1  # the byte before each answer of a stream
 START_S = 60.0  # until a worker is locked; only a broken machine takes that long
 
 
@@ -62,7 +64,7 @@ class Worker:
         self._channel, self._limits, self._end = channel, limits, end
         self._files: list[tuple[str, int]] = []
         self._failure: WorkerError | None = None
-        self._closed = False
+        self._closed, self._streams = False, 0
         self.pid: int | None = None
         self.usage = Usage()
 
@@ -84,11 +86,14 @@ class Worker:
             raise self._fail(Tampering("the compiler's answer is not an array of bytes"))
         return Code(path, lines, blob.tobytes())
 
-    def load(self, modules: dict[str, Code]) -> None:
-        """Import a student's compiled modules, in this order; raises WorkerError."""
+    def load(self, modules: dict[str, Code], only: Collection[str] | None = None) -> None:
+        """Import a student's compiled modules, in this order; raises WorkerError.
+
+        Those that are not among `only` can be imported by the others, if that is given.
+        """
         self._files += [(code.path, code.lines) for code in modules.values()]
         blobs = {name: np.frombuffer(code.blob, np.uint8) for name, code in modules.items()}
-        self._ask("load", modules=blobs)
+        self._ask("load", modules=blobs, wanted=list(modules if only is None else only))
 
     def run(self, probe: bytes, inputs: dict[str, Any]) -> Any:
         """Return what a probe answers: `probe` is the marshalled code of a function of `inputs`."""
@@ -116,6 +121,34 @@ class Worker:
                     raise failure
                 return values, failure
         raise self._fail(Tampering("the answer lacks its parts"))
+
+    def stream(
+        self, probe: bytes, inputs: dict[str, Any], question: np.ndarray, answer: np.ndarray
+    ) -> None:
+        """Let what `probe` returns answer questions by `exchange`, and nothing else from now on.
+
+        Questions and answers are arrays like `question` and `answer`.
+        """
+        code = np.frombuffer(probe, np.uint8)
+        self._streams = secrets.randbits(53)
+        request = {"id": self._streams, "op": "stream", "code": code, "inputs": inputs}
+        self._trade(_encode({**request, "question": question, "answer": answer}), memoryview(b""))
+
+    def exchange(self, question: np.ndarray, answer: np.ndarray) -> None:
+        """Send one contiguous array, and fill another with what comes back; raises WorkerError."""
+        self._trade([buffer(question)], buffer(answer))
+
+    def _trade(self, request: list[memoryview], answer: memoryview) -> None:
+        self._require_open()
+        deadline, bound = time.monotonic() + self._limits.wall_s, self._limits.reply_bytes
+        with self._judged():
+            if self._channel.has_unread():
+                raise ProtocolError("bytes came that nobody had asked for")
+            self._channel.send(request, deadline)
+            reply = self._channel.receive_raw(answer, READY, deadline, bound)
+        if reply is not None:
+            self._value(reply, self._streams)
+            raise self._fail(Tampering("a stream ended without an error"))
 
     def report(self) -> dict[str, Any]:
         """Return what the worker says of its layers, before any student code is in it."""
@@ -152,16 +185,26 @@ class Worker:
         return text, dropped > 0
 
     def _ask(self, operation: str, **arguments: Any) -> Any:
-        if self._closed:
-            raise WorkerDied(f"this worker has ended: {self._failure or 'it was closed'}")
+        self._require_open()
         identity = secrets.randbits(53)
         request = _encode({"id": identity, "op": operation, **arguments})
         deadline = time.monotonic() + self._limits.wall_s
-        try:
+        with self._judged():
             if self._channel.has_unread():
                 raise ProtocolError("bytes came that nobody had asked for")
             self._channel.send(request, deadline)
             reply = self._channel.receive(deadline, self._limits.reply_bytes)
+        return self._value(reply, identity)
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise WorkerDied(f"this worker has ended: {self._failure or 'it was closed'}")
+
+    @contextmanager
+    def _judged(self) -> Iterator[None]:
+        """End the worker where talking with it fails, and say why in one of the WorkerErrors."""
+        try:
+            yield
         except Late:
             raise self._fail(WorkerTimeout(f"took longer than {self._limits.wall_s:g} s")) from None
         except Flooded:
@@ -171,7 +214,6 @@ class Worker:
             raise self._fail(Tampering(f"not an answer: {error}")) from None
         except Ended:
             raise self._fail(None) from None
-        return self._value(reply, identity)
 
     def _value(self, reply: dict[str, Any], identity: int) -> Any:
         match reply:

@@ -25,6 +25,7 @@ from autograder.sandbox.package import NAME, MemoryImporter
 MAX_DESCRIPTORS = 64  # of the fork server, and so of anything a worker inherits
 MESSAGE_LENGTH = 2000
 REQUEST_BYTES = 1 << 40  # the trusted side sends what it likes
+READY = b"\1"  # before each answer of a stream; the first byte of a frame is another
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,10 @@ class _Answers:
     def __init__(self, orders: Orders):
         self._importer, self._reply_bytes = orders.importer, orders.reply_bytes
         self._files: list[str] = []  # the student's, in the order in which the trusted side told
+        self._requests = self._replies = -1
 
     def serve(self, requests: int, replies: int) -> None:
+        self._requests, self._replies = requests, replies
         while (request := _receive(requests)) is not None:
             frame = self._frame(request)
             _quietly(lambda: sys.__stdout__.flush())
@@ -102,17 +105,16 @@ class _Answers:
             raise RecursionError("the source nests too deep for Python's parser") from None
         return _bytes_array(marshal.dumps(code))
 
-    def _load(self, id: int, modules: dict[str, np.ndarray]) -> None:
+    def _load(self, id: int, modules: dict[str, np.ndarray], wanted: list[str]) -> None:
         for name, blob in modules.items():
             code = marshal.loads(blob)
             self._files.append(code.co_filename)
             self._importer.add(name, code)
-        for name in modules:
+        for name in wanted:
             importlib.import_module(name)
 
     def _run(self, id: int, codes: list[np.ndarray], calls: list[Any]) -> dict[str, Any]:
-        space = {"tt": sys.modules[NAME], "np": np, "__builtins__": builtins, "__name__": "probe"}
-        probes = [FunctionType(marshal.loads(code), dict(space)) for code in codes]
+        probes = [_function(code) for code in codes]
         values: list[Any] = []
         for number, inputs in calls:
             try:
@@ -123,6 +125,28 @@ class _Answers:
             except BaseException as error:
                 return {"values": values, "error": self._describe(error)}
         return {"values": values, "error": None}
+
+    def _stream(
+        self, id: int, code: np.ndarray, inputs: dict, question: np.ndarray, answer: np.ndarray
+    ) -> None:
+        """Answer raw arrays of one kind with raw arrays of another, one by one, to the end.
+
+        The probe returns the function that answers. A next question comes when the last is
+        answered, so that no two are ever known at once. An error ends it, as any reply.
+        """
+        reply = _function(code)(**inputs)
+        _send(self._replies, [memoryview(READY)])
+        view = wire.buffer(question)
+        while _fill(self._requests, view):
+            value = reply(question)
+            if type(value) is not np.ndarray:
+                raise TypeError(f"expected a NumPy array, got {type(value).__name__}")
+            if value.dtype != answer.dtype or value.shape != answer.shape:
+                expected = f"{answer.dtype} of shape {answer.shape}"
+                raise TypeError(f"expected {expected}, got {value.dtype} of shape {value.shape}")
+            raw = wire.buffer(np.ascontiguousarray(value))
+            _send(self._replies, [memoryview(READY), raw])
+        os._exit(0)
 
     def _describe(self, error: BaseException) -> dict[str, Any]:
         kinds = type.mro(type(error))
@@ -140,6 +164,11 @@ class _Answers:
             if path in self._files and isinstance(line, int):
                 return self._files.index(path), line
         return None, None
+
+
+def _function(code: np.ndarray) -> FunctionType:
+    space = {"tt": sys.modules[NAME], "np": np, "__builtins__": builtins, "__name__": "probe"}
+    return FunctionType(marshal.loads(code), space)
 
 
 def _frames(error: BaseException) -> Iterable[tuple[CodeType, int]]:

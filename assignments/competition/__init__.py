@@ -1,0 +1,1 @@
+"""The capstone competition as students and the grader share it: tracks, examples, baselines."""

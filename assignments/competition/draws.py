@@ -1,0 +1,112 @@
+"""Draws the competition's examples: digits as nobody has seen them, turned, shifted and noisy.
+
+The 1797 digits are public and so is this code. What is secret is the seed: with another one every
+image is another, so that an answer which is known by heart fits none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from milestones import datasets
+
+SIDE = 8
+HELD_BACK = 5  # every fifth digit: the given weights were not trained on it
+TURN, GROW, SHIFT, NOISE = np.deg2rad(5), 0.05, 0.3, 0.04  # most of each; NOISE is a deviation
+
+
+def given_digits(held_back: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return images (N, 64) from 0 to 1 and labels (N,): the fifth held back, or the others."""
+    images, labels = datasets.digits()
+    chosen = (np.arange(len(labels)) % HELD_BACK == 0) == held_back
+    return images[chosen], labels[chosen]
+
+
+def redrawn(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return each of `images` (N, 64) turned, grown, shifted a little, and with noise."""
+    count = len(images)
+    turn, grow = rng.uniform(-TURN, TURN, count), 1 + rng.uniform(-GROW, GROW, count)
+    cos, sin = np.cos(turn) * grow, np.sin(turn) * grow
+    center = (SIDE - 1) / 2
+    rows, columns = np.divmod(np.arange(SIDE * SIDE), SIDE) - np.float64(center)
+    shift = center + rng.uniform(-SHIFT, SHIFT, (2, count, 1))
+    y = cos[:, None] * rows - sin[:, None] * columns + shift[0]
+    x = sin[:, None] * rows + cos[:, None] * columns + shift[1]
+    moved = _between(images.reshape(count, SIDE, SIDE), y, x)
+    noisy = moved + rng.normal(0, NOISE, moved.shape)
+    return np.clip(noisy, 0, 1).astype(np.float32)
+
+
+def _between(images: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Read `images` (N, 8, 8) at the points (N, P), linearly between pixels, 0 outside."""
+    padded = np.pad(images, ((0, 0), (2, 2), (2, 2)))
+    y, x = np.clip(y + 2, 0, SIDE + 2), np.clip(x + 2, 0, SIDE + 2)
+    top, left = y.astype(int), x.astype(int)
+    down, right = y - top, x - left
+    width = SIDE + 4
+    place = np.arange(len(images))[:, None] * width**2 + top * width + left
+    pixels = padded.reshape(-1)
+    upper = pixels[place] * (1 - right) + pixels[place + 1] * right
+    lower = pixels[place + width] * (1 - right) + pixels[place + width + 1] * right
+    return upper * (1 - down) + lower * down
+
+
+def hidden_digits(count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return `count` images (N, 64) and labels (N,), redrawn from the digits held back."""
+    images, labels = given_digits(held_back=True)
+    chosen = rng.integers(len(labels), size=count)
+    return redrawn(images[chosen], rng), labels[chosen]
+
+
+class Stream:
+    """Draws many hidden digits, fast: a thousand redrawn ones, each time with other noise."""
+
+    def __init__(self, rng: np.random.Generator, pool: int = 1000):
+        """Redraw a `pool` of digits from the secret `rng`."""
+        self._rng = rng
+        self._images, self._labels = hidden_digits(pool, rng)
+
+    def draw(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return `count` images (N, 64) and labels (N,), none of them seen before."""
+        chosen = self._rng.integers(len(self._labels), size=count)
+        images = self._images[chosen]
+        noise = self._rng.random(images.shape, np.float32)
+        noise -= 0.5
+        noise *= 2 * NOISE
+        images += noise
+        return np.clip(images, 0, 1, out=images), self._labels[chosen]
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Examples to learn from, and two sets that the learner never sees."""
+
+    images: np.ndarray  # (N, 64) float32
+    labels: np.ndarray  # (N,) int64
+    validation: tuple[np.ndarray, np.ndarray]
+    hidden: tuple[np.ndarray, np.ndarray]
+
+
+def lesson(rng: np.random.Generator, tests: int = 1000) -> Lesson:
+    """Draw what one training is given: a fifth is held back, pixels and classes change places.
+
+    A network does not care for either, but weights that were learned before fit no more.
+    """
+    images, labels = datasets.digits()
+    order, pixels, classes = (rng.permutation(n) for n in (len(labels), images.shape[1], 10))
+    held_back, rest = np.split(order, [len(order) // 5])
+
+    def drawn(chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return _disguised(redrawn(images[chosen], rng), labels[chosen], pixels, classes)
+
+    validation, hidden = (drawn(rng.choice(held_back, tests)) for _ in range(2))
+    seen = _disguised(images[rest], labels[rest], pixels, classes)
+    return Lesson(*seen, validation, hidden)
+
+
+def _disguised(
+    images: np.ndarray, labels: np.ndarray, pixels: np.ndarray, classes: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    return np.ascontiguousarray(images[:, pixels]), classes[labels]

@@ -1,0 +1,44 @@
+"""The models that the competition gives: their weights, and what they answer.
+
+digits      64 pixels -> 128 -> 64 -> 10 classes, ReLU between: tracks A, B; the shape of C
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+FOLDER = Path(__file__).parent / "given"
+DIGITS = FOLDER / "digits.npz"
+WIDTHS = (64, 128, 64, 10)
+SHAPES = {  # a state dict as `tt.Sequential(Linear, ReLU, Linear, ReLU, Linear)` has it
+    f"{2 * number}.{name}": shape
+    for number, (inputs, outputs) in enumerate(zip(WIDTHS, WIDTHS[1:], strict=False))
+    for name, shape in (("weight", (outputs, inputs)), ("bias", (outputs,)))
+}
+
+
+@cache
+def digits() -> dict[str, np.ndarray]:
+    """Return the given float32 weights of the network that reads digits."""
+    with np.load(DIGITS, allow_pickle=False) as file:
+        return dict(file)
+
+
+def packed() -> bytes:
+    """Return the given weights as they are in the baseline of Featherweight, all after another."""
+    return b"".join(digits()[name].tobytes() for name in SHAPES)
+
+
+def logits(weights: Mapping[str, np.ndarray], images: np.ndarray) -> np.ndarray:
+    """Return what the network with these weights answers to images (N, 64): (N, 10)."""
+    last = 2 * (len(WIDTHS) - 2)
+    answer = images
+    for number in range(0, last + 2, 2):
+        answer = answer @ weights[f"{number}.weight"].T + weights[f"{number}.bias"]
+        if number < last:
+            answer = np.maximum(answer, 0)
+    return answer

@@ -1,0 +1,1 @@
+"""The capstone competition: entries are loaded, measured and checked here, and believed nothing."""

@@ -1,0 +1,68 @@
+"""One side of a comparison: an entry and the framework that it runs on, ready for fresh workers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import tinytorch
+from autograder.competition.entries import Entry
+from autograder.competition.lane import Lane
+from autograder.competition.refusal import Refused, said
+from autograder.sandbox import Code, Sandbox, StudentError, WorkerError
+
+ENTRY = "entry"  # the name of the entry's module in the worker
+
+
+def own(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return a student's framework in course order, of their `files` {module: source}."""
+    return {name: files[name] for name in tinytorch.MODULES if name in files}
+
+
+def reference() -> dict[str, bytes]:
+    """Return the reference framework, in course order."""
+    folder = Path(tinytorch.__file__).parent
+    paths = {name: folder / f"{name}.py" for name in tinytorch.MODULES}
+    return {name: path.read_bytes() for name, path in paths.items() if path.is_file()}
+
+
+class Contender:
+    """Starts workers that hold an entry and its framework."""
+
+    def __init__(
+        self, box: Sandbox, number: int, entry: Entry, framework: Mapping[str, bytes] | None = None
+    ):
+        """Compile `entry` and `framework` in lane `number`; without one it is the reference's.
+
+        Raises Refused where the entry does not compile.
+        """
+        self.entry, self._is_own = entry, framework is not None
+        given = {} if self._is_own else reference()
+        sources = {f"tinytorch.{name}": source.decode("utf-8") for name, source in given.items()}
+        self._branch = box.lane(number).branch(sources)
+        self._code: dict[str, Code] = {}
+        with self._branch.worker() as worker:
+            for name, source in (framework or {}).items():
+                try:
+                    path = f"tinytorch/{name}.py"
+                    self._code[f"tinytorch.{name}"] = worker.compile(path, source)
+                except StudentError:
+                    continue  # missing for whoever imports it, and no harm to all others
+            try:
+                self._code[ENTRY] = worker.compile(entry.path, entry.source)
+            except WorkerError as failure:
+                raise Refused(f"{entry.path} does not compile: {self.said(failure)}") from None
+
+    def lane(self) -> Lane:
+        """Return a fresh worker that has imported the entry; raises Refused if it cannot."""
+        worker = self._branch.worker()
+        try:
+            worker.load(self._code, only=[ENTRY])
+        except WorkerError as failure:
+            worker.close()
+            raise Refused(f"{self.entry.path} cannot be imported: {self.said(failure)}") from None
+        return Lane(worker)
+
+    def said(self, failure: WorkerError) -> str:
+        """Return why a worker gave no answer; free text only where no reference is in reach."""
+        return said(failure) if self._is_own else str(failure)

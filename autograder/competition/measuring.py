@@ -1,0 +1,189 @@
+"""Measures how many times faster an entry is than the baseline, as fairly as noise allows.
+
+Fresh workers of both take turns in blocks of equal length, in CPU time on the kernel's clock. Each
+question is drawn when its block begins and sent when the last one is answered; each answer is
+checked, after the clock has stopped. What is kept is one pair of times for each pair of blocks.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from autograder.competition.contender import Contender
+from autograder.competition.entries import Entry
+from autograder.competition.lane import Lane, Span
+from autograder.competition.refusal import Refused, said
+from autograder.competition.statistics import interval, median_ratio, replicates
+from autograder.errors import GraderError
+from autograder.sandbox import WorkerError
+
+WAITING = 0.5  # of an answer's time, that an entry may wait for more than the baseline does
+WAITING_S = 100e-6
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is measured; the defaults are the official ones."""
+
+    workers: int = 4  # fresh ones, of each side
+    blocks: int = 25  # of each worker
+    block_s: float = 0.006  # CPU time
+    most_calls: int = 1000  # in a block
+    width: float = 0.03  # of the interval, by the ratio; a wider one is noisy
+    reruns: int = 2  # of a noisy result
+
+
+@dataclass(frozen=True)
+class Course:
+    """What both sides have to do: one kind of question, by which probe, and what is right."""
+
+    name: str
+    probe: bytes  # returns, in the worker, the function that answers
+    inputs: Callable[[Entry], dict[str, object]]  # of the probe
+    draw: Callable[[int], np.ndarray]  # questions (count, ...)
+    answer: np.ndarray  # what one answer is like
+    check: Callable[[np.ndarray, np.ndarray], None]  # the entry's (questions, answers)
+    floor_s: float = 0.0  # of one answer: who is faster has not computed it
+
+
+@dataclass
+class Ratio:
+    """How many times less the entry took than the baseline."""
+
+    value: float
+    replicates: np.ndarray
+    noisy: bool
+    runs: int = 1
+    calls: int = 0  # timed answers of the entry, all of them checked
+    seconds: tuple[float, float] = (0.0, 0.0)  # CPU time of one answer: baseline, entry
+
+    @property
+    def ci95(self) -> tuple[float, float]:
+        """The interval of 95 %."""
+        return interval(self.replicates)
+
+    def is_wide(self, width: float) -> bool:
+        """Tell whether the interval is wider than the share `width` of the ratio."""
+        low, high = self.ci95
+        return high - low > width * self.value
+
+
+@dataclass
+class _Times:
+    """Times of one answer in each pair of blocks: baseline, entry."""
+
+    cpu_s: list[tuple[float, float]] = field(default_factory=list)
+    wall_s: list[tuple[float, float]] = field(default_factory=list)
+    calls: int = 0
+
+    def add(self, base: tuple[int, Span], mine: tuple[int, Span]) -> None:
+        self.cpu_s.append(tuple(span.cpu_s / calls for calls, span in (base, mine)))
+        self.wall_s.append(tuple(span.wall_s / calls for calls, span in (base, mine)))
+        self.calls += mine[0]
+
+    def ratio(self, effort: Effort, runs: int) -> Ratio:
+        pairs = np.array(self.cpu_s)
+        ratio = Ratio(float(median_ratio(pairs)), replicates(pairs, median_ratio), False, runs)
+        ratio.calls, ratio.seconds = self.calls, tuple(np.median(pairs, axis=0))
+        ratio.noisy = ratio.is_wide(effort.width) or self._waits()
+        return ratio
+
+    def _waits(self) -> bool:
+        """Tell whether wall and CPU time differ more in the entry than in the baseline."""
+        cpu, wall = np.array(self.cpu_s), np.array(self.wall_s)
+        base, mine = np.median(wall - cpu, axis=0)
+        return mine > base + WAITING_S + WAITING * np.median(cpu[:, 1])
+
+
+def compare(baseline: Contender, entry: Contender, course: Course, effort: Effort) -> Ratio:
+    """Measure until the result is quiet, or `effort` is spent; raises Refused."""
+    times = _Times()
+    for run in range(1, effort.reruns + 2):
+        with on_one_core() as core:
+            for _ in range(effort.workers):
+                with started(baseline, course, core) as base, started(entry, course, core) as mine:
+                    _take_turns(base, mine, course, effort, times)
+        ratio = times.ratio(effort, run)
+        if not ratio.noisy:
+            break
+    return ratio
+
+
+@contextmanager
+def on_one_core() -> Iterator[int]:
+    """Stay on one core, and name it: waking a process on another costs more, or less, by chance."""
+    allowed = os.sched_getaffinity(0)
+    core = random.choice(sorted(allowed))
+    os.sched_setaffinity(0, {core})
+    try:
+        yield core
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+def started(side: Contender, course: Course, core: int) -> Lane:
+    """Return a fresh worker of `side` that answers the questions of `course`; raises Refused."""
+    lane = side.lane()
+    os.sched_setaffinity(lane.worker.pid, {core})
+    try:
+        inputs = course.inputs(side.entry)
+        lane.worker.stream(course.probe, inputs, course.draw(1)[0], course.answer)
+    except WorkerError as failure:
+        lane.worker.close()
+        raise Refused(side.said(failure)) from None
+    return lane
+
+
+def _take_turns(base: Lane, mine: Lane, course: Course, effort: Effort, times: _Times) -> None:
+    sides = [(base, True), (mine, False)]
+    calls = {lane: _fitting(lane, is_ours, course, effort) for lane, is_ours in sides}
+    for number in range(effort.blocks):
+        questions = course.draw(max(calls.values()))
+        spans = {}
+        for lane, is_ours in sides[:: 1 - 2 * (number % 2)]:
+            spans[lane] = _asked(lane, is_ours, course, questions[: calls[lane]])
+        times.add((calls[base], spans[base]), (calls[mine], spans[mine]))
+    mine.listen()
+
+
+def _fitting(lane: Lane, is_ours: bool, course: Course, effort: Effort) -> int:
+    """Warm up; return how many questions make a block of the length asked for."""
+    calls = 2
+    for _ in range(4):
+        span = _asked(lane, is_ours, course, course.draw(calls))
+        each = max(span.cpu_s / calls, 1e-6)
+        calls = min(max(math.ceil(effort.block_s / each), 1), effort.most_calls)
+    if not is_ours:
+        lane.listen()
+    return calls
+
+
+def _asked(lane: Lane, is_ours: bool, course: Course, questions: np.ndarray) -> Span:
+    """Time one block and check all its answers."""
+    try:
+        answers, span = lane.block(questions, course.answer)
+    except WorkerError as failure:
+        if is_ours:
+            raise GraderError(f"the baseline of {course.name}: {failure}") from failure
+        raise Refused(said(failure)) from None
+    if is_ours:
+        return span
+    _require_finite(answers)
+    course.check(questions, answers)
+    if span.cpu_s < course.floor_s * len(questions):
+        took, least = span.cpu_s / len(questions), course.floor_s
+        why = f"an answer in {took * 1e6:.2g} µs, the arithmetic alone takes {least * 1e6:.2g} µs"
+        raise Refused(f"impossibly fast: {why}")
+    return span
+
+
+def _require_finite(answers: np.ndarray) -> None:
+    if answers.dtype.kind == "f" and not np.isfinite(answers).all():
+        raise Refused("an answer holds NaN or infinity, expected finite numbers")

@@ -1,0 +1,194 @@
+"""From a path to competition results: grade-report/1 of the kind competition, and a table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from assignments.catalog import Course, load_course
+from assignments.competition.tracks import Track
+from autograder.competition import states
+from autograder.competition.judging import Competition, Result, compete
+from autograder.competition.measuring import Effort
+from autograder.errors import SubmissionError
+from autograder.intake import Limits as IntakeLimits
+from autograder.intake import Submission, receive
+from autograder.report.alias import read_alias
+from autograder.report.build import artifacts, grader, head, origin, overall_status, total
+from autograder.report.files import save
+from autograder.report.redact import AUDIENCES, redact
+from autograder.report.schema import validate
+from autograder.report.submitter import load_key, submitter_id
+from autograder.sandbox import Sandbox
+from autograder.sandbox.text import one_line
+
+INTAKE = IntakeLimits(entry_bytes=4 << 20)
+VERSION = 1  # of the tracks' rules: results of different ones are not compared
+
+
+def compete_all(
+    sources: Sequence[str],
+    tracks: Sequence[Track],
+    out: Path,
+    *,
+    seed: int,
+    final: bool,
+    open_sandbox: Callable[[], AbstractContextManager[Sandbox]],
+    effort: Effort | None = None,
+) -> list[tuple[str, Competition | SubmissionError]]:
+    """Judge every submission, write its files below `out`; one that is refused stops no other."""
+    course, found = load_course(), []
+    for source in sources:
+        folder = out if len(sources) == 1 else out / Path(source).name
+        try:
+            with receive(source, INTAKE) as submission:
+                options = {"seed": seed, "open_sandbox": open_sandbox, "effort": effort}
+                done = compete(submission, tracks, **options)
+                now = datetime.now(timezone.utc)
+                report = document(done, submission, load_key(), course, now, final=final)
+            save(files(report), folder)
+            found.append((source, done))
+        except SubmissionError as error:
+            found.append((source, error))
+    return found
+
+
+def document(
+    done: Competition,
+    submission: Submission,
+    submitter_key: bytes,
+    course: Course,
+    now: datetime,
+    *,
+    final: bool = False,
+) -> dict[str, Any]:
+    """Return the staff's report of a competition: an assignment and metrics for each track."""
+    alias, note = read_alias(submission.root)
+    notes = [*submission.notes, *([note] if note else [])]
+    state = states.measured(done.isolation, final)
+    shown = [result for result in done.results if result.status != "absent"]
+    report = {
+        **head(course, now, None),
+        "assignments": [_assignment(result, state) for result in shown],
+        "submitter": {"id": submitter_id(submission.name, submitter_key)},
+        "submission": {
+            **origin(submission),
+            "notes": [one_line(one, 500) for one in notes[:100]],
+        },
+        "grader": {
+            **grader(done.digest, done.seed, done.isolation),
+            "limits": asdict(done.limits),
+        },
+        "timing": {"wall_s": round(done.wall_s, 6), "cpu_s": 0, "peak_rss_bytes": 0},
+        "status": overall_status([_status(one) for one in shown] or ["failed"], _any(shown)),
+        "score": total([(one.points or 0, 100) for one in shown] or [(0, 100)]),
+        "tests": [],
+        "metrics": [metric for result in shown for metric in _metrics(result)],
+        "leaderboard": {"opt_in": alias is not None, "alias": alias},
+        "artifacts": artifacts(
+            {f"entry/{name}": content for name, content in submission.entry().items()}
+        ),
+    }
+    return validate(report)
+
+
+def files(report: dict[str, Any]) -> dict[str, bytes]:
+    """Return report.json for staff, student.json and public.json, by name."""
+    names = dict(zip(AUDIENCES, ("report.json", "student.json", "public.json"), strict=True))
+    return {
+        name: json.dumps(validate(redact(report, audience)), indent=1, allow_nan=False).encode()
+        + b"\n"
+        for audience, name in names.items()
+    }
+
+
+def _any(results: Sequence[Result]) -> bool:
+    return any(result.points for result in results)
+
+
+def _status(result: Result) -> str:
+    return {"ranked": "passed", "gated": "failed", "refused": "error"}[result.status]
+
+
+def _assignment(result: Result, state: str) -> dict[str, Any]:
+    ranked = result.points is not None
+    return {
+        "id": f"competition-{result.track.name}",
+        "title": result.track.title,
+        "version": VERSION,
+        "kind": "competition",
+        "source": f"entry/{result.track.source}",
+        "status": _status(result),
+        # Not ranked is not 0: there is no score at all.
+        "score": {"points": round(result.points, 5), "max_points": 100} if ranked else None,
+        "state": state,
+        **({"division": result.division} if result.division else {}),
+        **({"medal": result.medal} if result.medal else {}),
+        **({"note": one_line(result.reason, 1000)} if result.reason else {}),
+    }
+
+
+def _metrics(result: Result) -> list[dict[str, Any]]:
+    track, outcome = result.track, result.outcome
+    metric = {"name": track.name, "unit": track.unit, "direction": track.direction}
+    if outcome is None:
+        return [{**metric, "value": None, "quality": "invalid"}]
+    quality = "noisy" if outcome.noisy else "ok"
+    interval = {"ci95": list(outcome.ci95)} if outcome.ci95 else {}
+    base = {"baseline": outcome.baseline, "quality": quality}
+    gates = [
+        {
+            "name": f"{track.name}.{gate.name}",
+            "unit": "",
+            "direction": "higher",
+            "value": gate.value,
+            "gate": {"op": ">=", "threshold": gate.least, "passed": gate.passed},
+        }
+        for gate in outcome.gates
+    ]
+    return [{**metric, "value": outcome.value, **interval, **base}, *gates]
+
+
+def print_results(found: Sequence[tuple[str, Competition | SubmissionError]], out: Path) -> None:
+    """Print a table of each submission, why an entry is not ranked, and where the files are."""
+    console = Console(highlight=False)
+    for source, done in found:
+        if isinstance(done, SubmissionError):
+            console.print(f"[red]{escape(str(done))}", soft_wrap=True)
+            continue
+        table = Table(title=escape(f"competition: {source}"), title_justify="left")
+        for name in ("track", "division", "result", "baseline", "improvement", "points", "medal"):
+            table.add_column(name, justify="left" if name in ("track", "division") else "right")
+        for result in done.results:
+            table.add_row(*_cells(result))
+        console.print(table)
+        for result in done.results:
+            if result.reason:
+                line = f"{result.track.letter} {result.track.title}: {result.reason}"
+                console.print(f"[yellow]{escape(line)}", soft_wrap=True)
+        if done.practice:
+            console.print("[red]practice: isolation was not full, so this is ranked nowhere")
+    console.print(f"Reports: {escape(str(out))}", soft_wrap=True)
+
+
+def _cells(result: Result) -> tuple[str, ...]:
+    track, outcome = result.track, result.outcome
+    head = (f"{track.letter} {track.title}", result.division or "–")
+    if outcome is None:
+        return (*head, result.status, "–", "–", "–", "–")
+    value = f"{outcome.value:.4g} {track.unit}"
+    if outcome.ci95:
+        value += f" [{outcome.ci95[0]:.3g}, {outcome.ci95[1]:.3g}]"
+    value += " noisy" if outcome.noisy else ""
+    points = "none" if result.points is None else f"{result.points:.1f}"
+    rest = (f"{outcome.baseline:.4g}", f"{result.improvement:.3f}×", points, result.medal or "–")
+    return (*(escape(cell) for cell in (*head, value)), *rest)

@@ -1,0 +1,113 @@
+"""Track B: the CPU time of the given network's forward pass, alone and in batches of 256."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from assignments.competition import draws, given
+from autograder.competition import probes
+from autograder.competition.arena import Arena, Gate, Outcome
+from autograder.competition.measuring import Course, compare
+from autograder.competition.refusal import Refused
+from autograder.competition.statistics import interval
+from autograder.milestones import travelling
+
+BATCHES = (1, 256)
+FLOPS = 2 * sum(w.size for name, w in given.digits().items() if name.endswith("weight"))
+FLOPS_PER_S = 4e11  # more than one core of today's reaches in float32
+COMPUTED, LEFT_OUT, SEEN = 0.9, 0.6, 20  # shares right of a row, once it was seen so often
+
+
+class Agreement:
+    """Counts in how many answers the largest logit is where it must be, in each row of a batch."""
+
+    def __init__(self, division: str):
+        """Hold answers against the given network in `closed`, against the digits in `open`."""
+        self._division = division
+        self.right = {batch: np.zeros(batch) for batch in BATCHES}
+        self.seen = dict.fromkeys(BATCHES, 0)
+
+    def check(self, questions: np.ndarray, labels: np.ndarray, answers: np.ndarray) -> None:
+        """Count answers (count, N, 10) to questions (count, N, 64); refuse a row left out."""
+        truth = labels
+        if self._division == "closed":
+            truth = given.logits(given.digits(), questions).argmax(axis=-1)
+        right, batch = answers.argmax(axis=-1) == truth, questions.shape[1]
+        self.right[batch] += right.sum(axis=0)
+        self.seen[batch] += len(questions)
+
+    def share(self) -> float:
+        """Return the share of right answers, of the batch size where it is lower."""
+        seen = [batch for batch in BATCHES if self.seen[batch]]
+        return min(self.right[batch].mean() / self.seen[batch] for batch in seen)
+
+    def require_every_row(self) -> None:
+        """Refuse an entry that answers a part of the batch alone."""
+        for batch in BATCHES:
+            shares = self.right[batch] / max(self.seen[batch], 1)
+            if self.seen[batch] >= SEEN and shares.min() < LEFT_OUT < COMPUTED < shares.max():
+                row = int(shares.argmin())
+                why = f"row {row} of {batch} is right {shares[row]:.0%} of the time"
+                raise Refused(f"a part of the batch is not computed: {why}")
+
+
+def judge(arena: Arena) -> Outcome:
+    """Measure an entry of this track; raises Refused."""
+    entry, baseline = arena.contender(0), arena.opponent(1)
+    agreement = Agreement(arena.entry.division)
+    ratios = []
+    for batch in BATCHES:
+        course = _course(batch, arena, agreement)
+        ratios.append(compare(baseline, entry, course, arena.effort))
+        _require(agreement, arena)
+    logs = sum(np.log(ratio.replicates) for ratio in ratios) / len(ratios)
+    value = float(np.exp(np.mean([np.log(ratio.value) for ratio in ratios])))
+    return Outcome(
+        value=value,
+        ci95=interval(np.exp(logs)),
+        baseline=1.0,
+        gates=(_gate(agreement, arena),),
+        noisy=any(ratio.noisy for ratio in ratios),
+        details={
+            f"batch_{batch}": {"ratio": ratio.value, "runs": ratio.runs, "calls": ratio.calls, "us": ratio.seconds}
+            for batch, ratio in zip(BATCHES, ratios, strict=True)
+        },
+    )
+
+
+def _require(agreement: Agreement, arena: Arena) -> None:
+    """Refuse early what has missed its gate: nobody waits for the time of a wrong answer."""
+    agreement.require_every_row()
+    gate = _gate(agreement, arena)
+    if not gate.passed:
+        raise Refused(f"{gate.name} {gate.value:.2%}, expected at least {gate.least:.0%}")
+
+
+def _gate(agreement: Agreement, arena: Arena) -> Gate:
+    ((name, least),) = arena.entry.gates.items()
+    return Gate(name, float(agreement.share()), least)
+
+
+def _course(batch: int, arena: Arena, agreement: Agreement) -> Course:
+    labels, stream = {}, draws.Stream(arena.rng)
+
+    def draw(count: int) -> np.ndarray:
+        images, digits = stream.draw(count * batch)
+        labels["last"] = digits.reshape(count, batch)
+        return images.reshape(count, batch, -1)
+
+    def check(questions: np.ndarray, answers: np.ndarray) -> None:
+        agreement.check(questions, labels["last"][: len(questions)], answers)
+
+    return Course(
+        name=f"sprint, batch {batch}",
+        probe=travelling(probes.sprint),
+        inputs=lambda entry: {
+            "weights": given.digits(),
+            "data": np.frombuffer(entry.data, np.uint8),
+        },
+        draw=draw,
+        answer=np.empty((batch, 10), np.float32),
+        check=check,
+        floor_s=batch * FLOPS / FLOPS_PER_S,
+    )

@@ -1,0 +1,132 @@
+"""Track C: the CPU time of a training until it reads digits that only the grader holds.
+
+The entry gives its weights whenever it wants them to be judged; the clock stands still while they
+are, here, on arithmetic of our own. It learns nothing of the verdict but that it must go on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from assignments.competition import draws, given
+from autograder.competition import probes
+from autograder.competition.arena import Arena, Gate, Outcome
+from autograder.competition.contender import Contender
+from autograder.competition.refusal import Refused
+from autograder.competition.statistics import interval, replicates
+from autograder.errors import GraderError
+from autograder.milestones import travelling
+from autograder.sandbox import WorkerError
+
+RUNS, LOST = 5, 1  # seeds, and how many of them may fail
+TARGET = 0.96  # on the validation digits
+JUDGED = 500  # how often a training may ask
+FLOOR_S = 2e-3  # one look at the examples takes longer
+STATE = {name: (np.dtype(np.float32), shape) for name, shape in given.SHAPES.items()}
+
+
+@dataclass(frozen=True)
+class Training:
+    """What became of one seed."""
+
+    seconds: float  # CPU time; infinite where the target was not reached
+    wall_s: float
+    accuracy: float  # of the hidden digits
+    why: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Tell whether the target was missed."""
+        return not np.isfinite(self.seconds)
+
+
+def judge(arena: Arena) -> Outcome:
+    """Train the entry and the baseline on the same five draws, in turn; raises Refused."""
+    entry, baseline = arena.contender(0), arena.opponent(1)
+    least = arena.entry.gates["accuracy"]
+    mine, base = [], []
+    for seed in range(RUNS):
+        lesson = draws.lesson(arena.rng)
+        mine.append(_train(entry, lesson, seed, least))
+        base.append(_train(baseline, lesson, seed, least))
+        failed = [one for one in mine if one.failed]
+        if len(failed) > LOST:
+            raise Refused(f"{len(failed)} of {seed + 1} seeds failed, one may: {failed[-1].why}")
+    if any(one.failed for one in base):
+        raise GraderError("the baseline of target does not reach its target")
+    seconds = np.array([one.seconds for one in mine])
+    wall = sum(one.wall_s for one in mine if not one.failed)
+    return Outcome(
+        value=float(middle(seconds)),
+        ci95=_finite(interval(replicates(seconds, middle)), seconds),
+        baseline=float(middle(np.array([one.seconds for one in base]))),
+        gates=(Gate("accuracy", float(min(o.accuracy for o in mine if not o.failed)), least),),
+        noisy=bool(wall > 3 * seconds[np.isfinite(seconds)].sum()),
+        details={"seconds": [one.seconds if not one.failed else None for one in mine]},
+    )
+
+
+def middle(seconds: np.ndarray) -> np.ndarray:
+    """Return the mean of the middle three of five: [9, 1, 2, 3, 4] -> 3."""
+    return np.sort(seconds, axis=-1)[..., 1:-1].mean(axis=-1)
+
+
+def _finite(bounds: tuple[float, float], seconds: np.ndarray) -> tuple[float, float]:
+    """Return bounds without infinity, which a resample with a failed seed twice may have."""
+    most = float(seconds[np.isfinite(seconds)].max())
+    return tuple(bound if np.isfinite(bound) else most for bound in bounds)
+
+
+def _train(side: Contender, lesson: draws.Lesson, seed: int, least: float) -> Training:
+    """Let a fresh worker of `side` learn until it reads well enough."""
+    with side.lane() as lane:
+        try:
+            inputs = {"images": lesson.images, "labels": lesson.labels, "seed": seed}
+            lane.timed(lambda: lane.worker.run(travelling(probes.target_begin), inputs))
+            training = _steps(lane, lesson, least)
+            lane.listen()
+        except WorkerError as failure:
+            raise Refused(side.said(failure)) from None
+    if training.seconds < FLOOR_S:
+        took, floor = training.seconds * 1e3, FLOOR_S * 1e3
+        raise Refused(f"impossibly fast: trained in {took:.2g} ms, one look takes {floor:g} ms")
+    return training
+
+
+def _steps(lane, lesson: draws.Lesson, least: float) -> Training:
+    reached = 0.0
+    for _ in range(JUDGED):
+        state, _ = lane.timed(lambda: lane.worker.run(travelling(probes.target_next), {}))
+        if state is None:
+            why = f"the training ended at {reached:.1%}, expected {TARGET:.0%}"
+            return Training(np.inf, lane.wall_s, 0.0, why)
+        reached = _accuracy(state, *lesson.validation)
+        if reached >= TARGET:
+            break
+    else:
+        return Training(np.inf, lane.wall_s, 0.0, f"judged {JUDGED} times, at most {reached:.1%}")
+    hidden = _accuracy(state, *lesson.hidden)
+    if hidden < least:
+        why = f"{hidden:.1%} on the hidden digits, expected {least:.0%}"
+        return Training(np.inf, lane.wall_s, hidden, why)
+    return Training(lane.busy_s, lane.wall_s, hidden)
+
+
+def _accuracy(state: object, images: np.ndarray, labels: np.ndarray) -> float:
+    _require_state(state)
+    return float(np.mean(given.logits(state, images).argmax(axis=1) == labels))
+
+
+def _require_state(state: object) -> None:
+    """Refuse anything but finite float32 weights of the given architecture."""
+    if not isinstance(state, dict):
+        raise Refused(f"expected a dict of weights, got {type(state).__name__}")
+    came = {k: (v.dtype, v.shape) for k, v in state.items() if isinstance(v, np.ndarray)}
+    if came != STATE:
+        wrong = sorted({*STATE, *state}, key=lambda name: came.get(name) == STATE.get(name))[0]
+        dtype, shape = STATE.get(wrong, ("nothing", ""))
+        raise Refused(f"weights {wrong!r}: expected {dtype} {shape}, got {came.get(wrong)}")
+    if not all(np.isfinite(array).all() for array in state.values()):
+        raise Refused("an answer holds NaN or infinity, expected finite numbers")
