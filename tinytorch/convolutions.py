@@ -186,9 +186,10 @@ def column_blocks(x: np.ndarray, slide: Slide) -> Iterator[tuple[slice, np.ndarr
         yield slice(0, n * oh * ow), pixels(x)
         return
     window = math.prod(slide.kernel) * c * x.itemsize
-    for images in _cut(n, oh * ow * window, COLUMN_BYTES):
+    budget = COLUMN_BYTES // 2 if _is_narrow(slide.kernel, c) else COLUMN_BYTES
+    for images in _cut(n, oh * ow * window, budget):
         framed = _framed_images(x[images], slide)
-        for lines in _cut(oh, ow * window, COLUMN_BYTES):
+        for lines in _cut(oh, ow * window, budget):
             part = framed[:, lines.start * slide.stride[0] :]
             places = (lines.stop - lines.start, ow)
             view = patches(part, slide.kernel, slide.stride, slide.dilation, places)
@@ -251,15 +252,21 @@ def conv2d_array(x, weight, bias, stride, padding, dilation, groups) -> np.ndarr
 def _slid(x, weight, bias, groups, slide):
     """Every kernel times every window of a slide, whatever its frame."""
     (n, channels), outputs = x.shape[:2], len(weight)
-    y = np.empty((n * math.prod(slide.places), outputs), x.dtype)
+    y, width = np.empty((n * math.prod(slide.places), outputs), x.dtype), outputs // groups
     for group in range(groups):
         ins, outs = _part(channels, groups, group), _part(outputs, groups, group)
-        matrix = weight[outs].transpose(2, 3, 1, 0).reshape(-1, outputs // groups)
+        matrix = weight[outs].transpose(2, 3, 1, 0).reshape(-1, width)
+        line = None if bias is None else np.tile(bias[outs], slide.places[1])  # few long additions
         for rows, columns in column_blocks(x[:, ins], slide):
-            block = y[rows, outs]
+            block = y[rows]
+            if groups > 1:
+                block = _scratch.array("product", (len(columns), width), x.dtype)
             np.matmul(columns, matrix, out=block)
             if bias is not None:
-                block += bias[outs]
+                lines = block.reshape(-1, len(line))
+                lines += line
+            if groups > 1:
+                y[rows, outs] = block
     return channels_first(y.reshape(n, *slide.places, outputs))
 
 
@@ -291,7 +298,7 @@ def conv2d_rule(y, x, weight, bias, stride, padding, dilation, groups):
         for group in range(groups):
             ins, outs = _part(channels, groups, group), _part(outputs, groups, group)
             for rows, columns in column_blocks(x[:, ins], slide):
-                total[group] += columns.T @ g[rows, outs]
+                total[group] += columns.T @ np.ascontiguousarray(g[rows, outs])
         turned = total.reshape(groups, *kernel, inputs, width).transpose(0, 4, 3, 1, 2)
         return np.ascontiguousarray(turned).reshape(weight.shape)
 
