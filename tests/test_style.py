@@ -22,7 +22,7 @@ LONG = {
     "05_dataloader": 420,  # datasets, samplers, a loader, transforms, the readers of two formats
     "06_autograd": 430,  # the rules of fifty operations
     "08_training": 380,  # schedules, clipping, checkpoints, a trainer
-    "09_convolutions": 520,  # pools, norms, their rules and layers, a convolution fast in any shape
+    "09_convolutions": 530,  # pools, norms, their rules and layers, a convolution fast in any shape
     "14_profiling": 400,  # the costs of seventy operations, two seams, memory, four ways to show
 }
 ALLOWED = {

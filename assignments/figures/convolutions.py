@@ -12,13 +12,14 @@ from assignments.figures.drawing import BLUE, GREEN, GREY, ORANGE, PALE, RED, ca
 IMAGE = np.array([[1, 2, 0], [0, 1, 3], [2, 0, 1]])
 KERNEL = np.array([[1, 2], [0, 1]])
 COLOURS = (BLUE, ORANGE, GREEN, RED)
+SHADES = PALE | {RED: "#F8D9C4"}
 
 
 def grid(axes: Axes, numbers: np.ndarray, x: float, y: float, colours) -> None:
     """Draw a matrix, its upper left corner at (x, y), with one colour for each row."""
     for (i, j), number in np.ndenumerate(numbers):
         colour = colours[i]
-        box = Rectangle((x + j, y - i - 1), 1, 1, facecolor=PALE.get(colour, "white"))
+        box = Rectangle((x + j, y - i - 1), 1, 1, facecolor=SHADES.get(colour, "white"))
         box.set(edgecolor=colour or "#999999", linewidth=1.2)
         axes.add_patch(box)
         axes.text(x + j + 0.5, y - i - 0.5, str(number), ha="center", va="center")
@@ -51,9 +52,9 @@ def columns() -> Figure:
 
 def receptive() -> Figure:
     """Plot the lesson's measured fields of view against the depth."""
-    rows = printed("09_convolutions", r"(\w[\w ,]+?) +sees (\d+) × \d+ pixels")
+    rows = printed("09_convolutions", r"(\w[\w ,×]+?) +sees +(\d+) × +\d+ pixels")
     names, sizes = zip(*rows, strict=True)
-    figure = Figure(figsize=(7, 2.6), layout="constrained")
+    figure = Figure(figsize=(7, 2.8), layout="constrained")
     axes = figure.add_subplot()
     bars = axes.barh(range(len(rows)), sizes, color=BLUE, height=0.6)
     axes.bar_label(bars, [f"{size:.0f}" for size in sizes], padding=4)
