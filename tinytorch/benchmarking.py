@@ -1,7 +1,7 @@
 """Benchmarking: how long something takes, how sure that is, and which of two is faster.
 
 One can time a stretch of code (`Timer`), measure a call again and again (`measure`), say what the
-samples say (`summarize`, `bootstrap_interval`), let two rivals take turns (`compare`) and find the
+samples say (`describe`, `bootstrap_interval`), let two rivals take turns (`compare`) and find the
 choices that no other one beats in everything (`pareto_front`). A `Report` keeps every sample, as
 JSON and as a picture. Whatever reads a clock takes it as an argument: a function without arguments
 that returns seconds. `time.perf_counter` goes on whatever happens; `time.process_time` goes while
@@ -28,11 +28,11 @@ __all__ = [
     "bootstrap_interval",
     "calls_per_block",
     "compare",
+    "describe",
     "measure",
     "pareto_front",
     "pareto_svg",
     "ratio_of_medians",
-    "summarize",
     "time_block",
 ]
 
@@ -152,17 +152,17 @@ class Summary(NamedTuple):
     mad: float  # median absolute deviation
 
 
-def summarize(samples: Iterable[float]) -> Summary:
+def describe(samples: Iterable[float]) -> Summary:
     """Return count, minimum, median, mean, 90 % quantile and median absolute deviation of samples.
 
     The quantile is NumPy's, which goes straight between two samples. mad = median(|x - median(x)|):
     half of the samples are no farther from the median, however far away a few are. `_samples` makes
     the array and refuses what is wrong.
 
-    >>> summarize([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 65])
+    >>> describe([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 65])
     Summary(count=11, minimum=0.0, median=5.0, mean=10.0, p90=9.0, mad=3.0)
     """
-    x = _samples("summarize", samples)
+    x = _samples("describe", samples)
     median = np.median(x)
     numbers = (x.min(), median, x.mean(), np.quantile(x, 0.9), np.median(abs(x - median)))
     return Summary(len(x), *map(float, numbers))

@@ -20,11 +20,11 @@ from tinytorch.benchmarking import (
     bootstrap_interval,
     calls_per_block,
     compare,
+    describe,
     measure,
     pareto_front,
     pareto_svg,
     ratio_of_medians,
-    summarize,
     time_block,
 )
 
@@ -115,7 +115,7 @@ def test_a_95_percent_interval_holds_the_truth_about_as_often():
 def test_a_summary_is_that_of_scipy(name):
     """Quantile and deviation by other people's code."""
     x = FIXED[name]
-    got = summarize(x.tolist())
+    got = describe(x.tolist())
     want = stats.describe(x)
     assert (got.count, got.minimum) == (want.nobs, want.minmax[0])
     np.testing.assert_allclose(got.mean, want.mean)
@@ -294,9 +294,9 @@ def test_durations_are_for_people(seconds, text):
 GOOD = Report()
 GOOD.add("a", [1.0, 2.0])
 REFUSED = [
-    (lambda: summarize([]), "at least 1"),
-    (lambda: summarize([1.0, np.nan]), "finite"),
-    (lambda: summarize(np.array(5.0)), "at least 1"),
+    (lambda: describe([]), "at least 1"),
+    (lambda: describe([1.0, np.nan]), "finite"),
+    (lambda: describe(np.array(5.0)), "at least 1"),
     (lambda: bootstrap_interval([1.0]), "at least 2"),
     (lambda: bootstrap_interval([1.0, np.inf]), "finite"),
     (lambda: bootstrap_interval([1.0, 2.0], confidence=95), "0 < confidence < 1"),
