@@ -74,10 +74,11 @@ def scaled_dot_product_attention(
     softmax(Q Kᵀ / √E + mask) V, with the weights of `attention_weights`: query (..., L, E), key
     (..., S, E), value (..., S, D) -> (..., L, D). A bool mask says which keys take part; a mask of
     floats is added to the scores; a query that sees no key gets 0. One operation:
-    `attention_array`, handed to `apply` with query, key, value, and by name the mask as `_bias`
-    makes it, is_causal, and an empty dict `kept`; but where a mask wants a gradient, the product of
-    `attention_weights` and values. Errors: TypeError unless all are Tensors of one floating dtype,
-    the mask of this or bool; ValueError, with the shapes, where they do not fit.
+    `attention_array`, handed to `apply` with query, key and value, and by name with `bias`, which
+    `_bias` makes of the mask, is_causal, and `kept`: an empty list, or None if none of the three
+    wants a gradient. But where the mask wants one, it is the product of `attention_weights` and
+    values. Errors: TypeError unless all are Tensors of one floating dtype, the mask of this or
+    bool; ValueError, with the shapes, where they do not fit.
     Source: Vaswani, Shazeer, Parmar, Uszkoreit, Jones, Gomez, Kaiser and Polosukhin, "Attention is
     all you need", 2017, section 3.2.1.
 
@@ -89,8 +90,9 @@ def scaled_dot_product_attention(
     _require_fit(query, key, value, attn_mask)
     if attn_mask is not None and attn_mask.requires_grad:
         return attention_weights(query, key, attn_mask, is_causal) @ value
-    bias = _bias(attn_mask, query.dtype)
-    return apply(attention_array, query, key, value, bias=bias, is_causal=is_causal, kept={})
+    kept = [] if any(x.requires_grad for x in (query, key, value)) else None
+    settings = {"bias": _bias(attn_mask, query.dtype), "is_causal": is_causal, "kept": kept}
+    return apply(attention_array, query, key, value, **settings)
 
 
 def attention_array(
@@ -99,17 +101,18 @@ def attention_array(
     v: np.ndarray,
     bias: np.ndarray | None,
     is_causal: bool,
-    kept: dict,
+    kept: list | None,
 ) -> np.ndarray:
     """Compute softmax(Q Kᵀ / √E + bias) V: (..., L, E), (..., S, E), (..., S, D) -> (..., L, D).
 
-    `bias`, which broadcasts to (..., L, S), is added to the scores; None adds nothing. For the rule
-    the weights are left in the list kept["weights"]: for each of `blocks`, in order, an array
-    (..., H, L', S') of its queries and the keys they see. So the scores stay in the cache until
-    they have been used. The result lies in memory as `q` does: `np.empty_like`.
+    `bias`, which broadcasts to (..., L, S), is added to the scores; None adds nothing. It goes from
+    block to block, as `blocks` says, so that scores stay in the cache until they have been used.
+    The weights of each block, an array (..., H, L', S') of its queries and the keys they see, are
+    appended to `kept`, for the rule; if that is None, they are forgotten. The result lies in memory
+    as `q` does: `np.empty_like`.
     """
     shape = (*q.shape[:-1], k.shape[-2])
-    y, weights = np.empty_like(q, shape=(*q.shape[:-1], v.shape[-1])), []
+    y = np.empty_like(q, shape=(*q.shape[:-1], v.shape[-1]))
     bias = bias if bias is None else np.broadcast_to(bias, shape)
     scale = q.dtype.type(1 / math.sqrt(q.shape[-1]))
     small = bias is None and _largest_score(q, k) < math.log(np.finfo(q.dtype).max) / 2
@@ -121,8 +124,8 @@ def attention_array(
             p += _hide_later(rows.start, *p.shape[-2:], p.dtype)
         softmax_in_place(p, small)
         np.matmul(p, v[one][..., :end, :], out=y[one][..., rows, :])
-        weights.append(p)
-    kept["weights"] = weights
+        if kept is not None:
+            kept.append(p)
     return y
 
 
@@ -133,10 +136,10 @@ def attention_rule(y, q, k, v, bias, is_causal, kept):
 
     def pull(number, g):
         if not found:
-            if "weights" not in kept:  # something else computed y
+            if not kept:  # something else computed y
                 attention_array(q, k, v, bias, is_causal, kept)
             found.extend(map(np.empty_like, (q, k, v)))
-            attention_gradients(g, y, q, k, v, kept["weights"], is_causal, found)
+            attention_gradients(g, y, q, k, v, kept, is_causal, found)
         return found[number]
 
     return tuple(functools.partial(pull, number) for number in range(3))
@@ -154,12 +157,12 @@ def packed_attention(
     _require_fit(q, k, v, attn_mask)
     if attn_mask is not None and attn_mask.requires_grad:
         return scaled_dot_product_attention(*thirds(heads), attn_mask, is_causal)
-    bias = _bias(attn_mask, heads.dtype)
-    return apply(packed_attention_array, heads, bias=bias, is_causal=is_causal, kept={})
+    bias, kept = _bias(attn_mask, heads.dtype), [] if heads.requires_grad else None
+    return apply(packed_attention_array, heads, bias=bias, is_causal=is_causal, kept=kept)
 
 
 def packed_attention_array(
-    heads: np.ndarray, bias: np.ndarray | None, is_causal: bool, kept: dict
+    heads: np.ndarray, bias: np.ndarray | None, is_causal: bool, kept: list | None
 ) -> np.ndarray:
     """Compute `attention_array` of the three `thirds` of heads."""
     return attention_array(*thirds(heads), bias, is_causal, kept)
@@ -170,10 +173,10 @@ def packed_attention_rule(y, heads, bias, is_causal, kept):
     """As `attention_rule`, with the gradients in the `thirds` of one array."""
 
     def pull(g):
-        if "weights" not in kept:
+        if not kept:
             packed_attention_array(heads, bias, is_causal, kept)
         total = np.empty_like(heads)
-        attention_gradients(g, y, *thirds(heads), kept["weights"], is_causal, found=thirds(total))
+        attention_gradients(g, y, *thirds(heads), kept, is_causal, found=thirds(total))
         return total
 
     return pull

@@ -2,6 +2,7 @@
 
 import doctest
 import math
+import tracemalloc
 from itertools import product
 from pathlib import Path
 
@@ -301,9 +302,19 @@ def test_self_attention_keeps_its_weights_and_no_graph_without_gradients():
     merged = layer(x).recipe.inputs[0]
     packed = merged.recipe.inputs[0].recipe.inputs[0]
     assert packed.recipe.op is attention.packed_attention_array
-    assert sum(p.nbytes for p in packed.recipe.kwargs["kept"]["weights"]) == 3 * 2 * 5 * 5 * 4
+    assert sum(p.nbytes for p in packed.recipe.kwargs["kept"]) == 3 * 2 * 5 * 5 * 4
     with no_grad():
         assert layer(x).recipe is None
+
+
+def test_without_gradients_a_long_sequence_takes_no_square():
+    """Each block is forgotten before the next: never is a quarter of all weights there."""
+    x = Tensor(np.random.default_rng(8).normal(0, 1, (1, 1024, 8)).astype(np.float32))
+    tracemalloc.start()
+    scaled_dot_product_attention(x, x, x)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1024 * 1024 * 4 / 4
 
 
 def test_blocks_cover_each_query_once_and_fit():
