@@ -331,10 +331,10 @@ class MultiHeadAttention(Module):
     def reset_parameters(self) -> None:
         """Fill in_proj_weight with numbers uniform in [-b, b), b = √(6 / (E + 3E)), biases with 0.
 
-        Drawn from `default_generator()`; all is written into the memory that is there, and recipes
-        should know of it: `note_change`. The weight of out_proj stays as its Linear drew it.
-        Source: Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural
-        networks", 2010, section 4.2; the bounds are those of PyTorch.
+        Drawn from `default_generator()` by one `uniform`; all is written into the memory that is
+        there, and recipes should know of it: `note_change`. The weight of out_proj stays as its
+        Linear drew it. Source: Glorot and Bengio, "Understanding the difficulty of training deep
+        feedforward neural networks", 2010, section 4.2; the bounds are those of PyTorch.
 
         >>> layer = MultiHeadAttention(6, 2)
         >>> bool((abs(layer.in_proj_weight) <= 0.5).data.all()), layer.out_proj.bias.tolist()

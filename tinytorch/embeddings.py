@@ -115,8 +115,8 @@ class Embedding(Module):
     def reset_parameters(self) -> None:
         """Fill weight with normal numbers, mean 0 and variance 1, and the padding row with 0.
 
-        Drawn from `default_generator()`, the whole table at once, into the memory that it has,
-        where recipes should know of it: `note_change`.
+        Drawn from `default_generator()` by one `standard_normal` of the table's shape, in float64,
+        into the memory that it has, where recipes should know of it: `note_change`.
 
         >>> Embedding(3, 2, padding_idx=1).weight.tolist()[1]
         [0.0, 0.0]

@@ -103,6 +103,16 @@ def test_it_equals_weights_times_values(masked, is_causal):
 
 
 @pytest.mark.task("scaled_dot_product_attention")
+def test_equal_keys_share_and_their_order_does_not_matter():
+    """The mean of all values where no key differs; keys move with their values."""
+    q, k, v = random(3, 4), random(5, 4, seed=1), random(5, 2, seed=2)
+    even = scaled_dot_product_attention(q, Tensor(np.ones((5, 4))), v)
+    np.testing.assert_allclose(even.data, [v.data.mean(0)] * 3)
+    moved = scaled_dot_product_attention(q, k[::-1], v[::-1])
+    np.testing.assert_allclose(moved.data, scaled_dot_product_attention(q, k, v).data)
+
+
+@pytest.mark.task("scaled_dot_product_attention")
 def test_it_is_one_operation_that_keeps_its_weights():
     """Rules are found by the operation, and this one's needs the weights, block by block."""
     x = Tensor(np.random.default_rng(4).normal(0, 1, (2, 20, 3)), requires_grad=True)

@@ -166,6 +166,21 @@ def test_large_scores_do_not_overflow():
     assert attention_weights(q, k, is_causal=True).tolist() == [[1.0, 0.0], [0.0, 1.0]]
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [1e-3, 1.0, 6.0, 7.0, 9.5, 30.0, 1e4])
+def test_small_scores_and_large_ones_are_treated_alike(size, dtype):
+    """Whether or not the largest is taken from them, on both sides of where exp would overflow."""
+    rng = np.random.default_rng(9)
+    q, k = (np.clip(rng.normal(0, size, (20, 4)), -2 * size, 2 * size) for _ in "qk")
+    v = rng.normal(0, 1, (20, 3))
+    scores = q.astype(dtype).astype(np.float64) @ k.astype(dtype).astype(np.float64).T / 2
+    weights = np.exp(scores - scores.max(-1, keepdims=True))
+    want = weights / weights.sum(-1, keepdims=True) @ v
+    y = scaled_dot_product_attention(*(Tensor(x, dtype=dtype) for x in (q, k, v)))
+    close = 1e-5 * max(1, size**2 / 50) if dtype == np.float32 else 1e-13 * max(1, size**2)
+    np.testing.assert_allclose(y.data, want, atol=close)
+
+
 def test_not_a_number_is_not_swallowed():
     """A query that is none gets an answer that is none, and no other does."""
     x, broken = Tensor(np.ones((4, 2))), Tensor(np.ones((4, 2)))
