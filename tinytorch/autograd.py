@@ -692,12 +692,12 @@ def log_softmax_rule(y, x, dim):
 
 @vjp(layers.linear_array)
 def linear_rule(y, x, weight, bias):
-    """Y = X Wᵀ + b: Ḡ W for X, Ḡᵀ X for W, and for b the rows of Ḡ, which the engine sums."""
+    """Y = X Wᵀ + b: Ḡ W for X, Ḡᵀ X for W, and for b the sum of the rows of Ḡ."""
     (outputs, inputs), rows = weight.shape, math.prod(x.shape[:-1])
     return (
         lambda g: (g.reshape(rows, outputs) @ weight).reshape(x.shape),
         lambda g: g.reshape(rows, outputs).T @ x.reshape(rows, inputs),
-        same,
+        lambda g: np.ones(rows, g.dtype) @ g.reshape(rows, outputs),  # faster than their sum
     )
 
 

@@ -55,9 +55,10 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 def linear_array(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
     """Compute x Wᵀ + b: (..., in) -> (..., out), the bias added in the product's own memory."""
     rows = x if x.ndim <= 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
-    # One product of matrices, however many axes: a batch of them takes longer. BLAS is faster where
-    # the larger matrix stands on the left, by more than turning a small result over takes.
-    if 2 * len(rows) > len(weight):
+    # One product of matrices, however many axes: a batch of them takes longer. With few rows BLAS
+    # is faster the other way round, by more than turning the result over takes, as measured.
+    outputs, inputs = weight.shape
+    if 3 * len(rows) * outputs > inputs * (outputs - len(rows)):
         y = rows @ weight.T
     else:
         y = np.ascontiguousarray((weight @ rows.T).T)

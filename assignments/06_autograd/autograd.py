@@ -564,7 +564,7 @@ def log_softmax_rule(y, x, dim):
 
 @vjp(layers.linear_array)
 def linear_rule(y, x, weight, bias):
-    """Y = X Wᵀ + b: Ḡ W for X, Ḡᵀ X for W, and for b the rows of Ḡ, which the engine sums."""
+    """Y = X Wᵀ + b: Ḡ W for X, Ḡᵀ X for W, and for b the sum of the rows of Ḡ."""
     raise NotImplementedError("06_autograd: linear_rule")
 
 

@@ -30,6 +30,7 @@ NAMES = """
     mnist
     mlp
     cnn
+    gpt
     imports
 """.split()
 BENCHMARKS = {name: import_module(f"tests.bench.{name}") for name in NAMES}
