@@ -39,9 +39,7 @@ def student_view(report: dict[str, Any], decisions: Mapping[str, Decision]) -> d
     scores = [one["score"] for one in modules]
     total = {key: round(sum(s[key] for s in scores), 5) for key in ("points", "max_points")}
     score = {**total, "max_points": total["max_points"] or 1, "adjustments": []}
-    passed = all(test["status"] == "passed" for test in tests)
-    status = "partial" if passed else view["status"]
-    return view | {"tests": tests, "assignments": modules, "score": score, "status": status}
+    return view | {"tests": tests, "assignments": modules, "score": score, "status": "partial"}
 
 
 def _shown(module: dict[str, Any], tests: list[dict[str, Any]]) -> dict[str, Any]:
@@ -100,7 +98,7 @@ def check_run(
         "head_sha": view["submission"]["commit"],
         "external_id": view["report_id"],
         "status": "completed",
-        "conclusion": {"passed": "success", "ungradable": "neutral"}.get(view["status"], "failure"),
+        "conclusion": _conclusion(view),
         "output": {
             "title": title,
             "summary": summary[:COMMENT],
@@ -108,6 +106,14 @@ def check_run(
             "annotations": list(_annotations(view))[:MOST_ANNOTATIONS],
         },
     }
+
+
+def _conclusion(view: dict[str, Any]) -> str:
+    """Return "neutral" where it is too early to say: not graded, or hidden checks are held back."""
+    failed = any(test["status"] != "passed" for test in view["tests"])
+    if view["status"] == "ungradable" or view["status"] == "partial" and not failed:
+        return "neutral"
+    return "success" if view["status"] == "passed" else "failure"
 
 
 def _news(

@@ -114,6 +114,8 @@ def test_no_late_day_is_spent_where_it_changes_nothing():
     assert counted(rules, attempt(100), attempt(100, HOUR, "b")).spent == 0
     assert counted(rules, attempt(100, 2 * DAY)).spent == 0
     assert counted(rules, attempt(100, HOUR)).spent == 1
+    assert counted(rules, attempt(80), attempt(90, HOUR, "b")).spent == 1
+    assert counted(rules, attempt(90), attempt(80, HOUR, "b")).spent == 0
 
 
 def test_a_module_or_a_student_may_spend_fewer_late_days():
@@ -135,6 +137,15 @@ def test_an_extension_moves_the_due_date_of_one_student():
     early = policy(entries=[entry(Extension, until=after(-5 * DAY))])
     assert len(early.schedules(ADA, ONE)) == 1
     assert points(early, attempt(late=-HOUR)) == 100
+
+
+def test_an_extension_brings_no_worse_attempt_to_count():
+    """The latest counts, and with the extension that is one which was refused without."""
+    rules = policy(
+        deadline(reject_after_days=0), attempt="latest", entries=[entry(Extension, days=2)]
+    )
+    assert points(rules, attempt(90), attempt(20, DAY, "b")) == 90
+    assert points(rules, attempt(90), attempt(95, DAY, "b")) == 95
 
 
 def test_an_extension_without_a_module_is_for_all_of_them():
