@@ -138,7 +138,9 @@ def milestone(submission, number, out, seed, limits, unsandboxed):
 
 @main.command()
 @click.argument("submissions", nargs=-1, required=True)
-@click.option("--track", "letters", multiple=True, help="A to E or a name; may be given again. All.")
+@click.option(
+    "--track", "letters", multiple=True, help="A to E or a name; may be given again. All."
+)
 @click.option("--out", type=click.Path(path_type=Path), default=Path("report"), show_default=True)
 @seed_option
 @click.option("--final", is_flag=True, help="The last run, all together: results are verified.")
@@ -312,18 +314,17 @@ def roster(source, out, organisation, prefix):
 @click.option("--out", type=click.Path(path_type=Path), required=True)
 @click.option("--roster", type=click.Path(path_type=Path), help="As `autograder roster` makes it.")
 @click.option("--signers", type=click.Path(path_type=Path), help="Whose signed reports count.")
-@overrides_option
 @click.option("--gradebook", type=click.Path(exists=True, path_type=Path), help="Canvas's export.")
+@overrides_option
 @click.option("--classroom", default="", help="Of Classroom 50: its short name.")
 @click.option("--assignment", default="tinytorch", help="Of Classroom 50: its short name.")
-def export(form, source, out, roster, signers, overrides, gradebook, classroom, assignment):
+def export(form, source, out, classroom, assignment, **files):
     """Write the marks in SOURCE for a gradebook, or one report.json for a CI (junit).
 
     SOURCE is what `autograder class` wrote or, with --signers, a clone of the scores repository.
     """
     from autograder.exports import export as write
 
-    files = {"roster": roster, "signers": signers, "overrides": overrides, "gradebook": gradebook}
     click.echo(write(form, source, out, **files, names=(classroom, assignment)))
 
 

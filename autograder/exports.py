@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -53,7 +52,8 @@ def export(
     signers: Path | None = None,
     overrides: Path | None = None,
     gradebook: Path | None = None,
-    names: Sequence[str] = ("", ""),
+    overrides: Path | None = None,
+    names: tuple[str, str] = ("", ""),
 ) -> str:
     """Write `source` in one of the FORMS to `out`; return a line that says what is there."""
     if form == "junit":
@@ -62,11 +62,10 @@ def export(
         raise SubmissionError(f"{form}: say with --roster who the students are")
     found = marks(source, roster, signers, overrides)
     if form == "classroom50":
-        classroom, assignment = names
-        if not classroom or not assignment:
+        if not all(names):
             raise SubmissionError("classroom50: name the --classroom and the --assignment")
         for one in (one for one in found if one.newest):
-            document = result(one, classroom, assignment, SERVER)
+            document = result(one, load_course(), names, SERVER)
             name = one.student.github_username or one.student.identifier
             _write(out / f"{output_name(name)}.json", json.dumps(document, indent=1))
     elif form == "moodle":

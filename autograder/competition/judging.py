@@ -91,9 +91,7 @@ def compete(
     return Competition(tuple(results), seed, isolation, digest(), limits, wall_s)
 
 
-def judge(
-    submission: Submission, track: Track, box: Sandbox, seed: int, effort: Effort
-) -> Result:
+def judge(submission: Submission, track: Track, box: Sandbox, seed: int, effort: Effort) -> Result:
     """Return what became of the entry of `submission` in `track`."""
     began, division = time.perf_counter(), None
     try:

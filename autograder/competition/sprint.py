@@ -69,7 +69,12 @@ def judge(arena: Arena) -> Outcome:
         gates=(_gate(agreement, arena),),
         noisy=any(ratio.noisy for ratio in ratios),
         details={
-            f"batch_{batch}": {"ratio": ratio.value, "runs": ratio.runs, "calls": ratio.calls, "us": ratio.seconds}
+            f"batch_{batch}": {
+                "ratio": ratio.value,
+                "runs": ratio.runs,
+                "calls": ratio.calls,
+                "us": ratio.seconds,
+            }
             for batch, ratio in zip(BATCHES, ratios, strict=True)
         },
     )

@@ -184,3 +184,13 @@ def test_junit_counts_every_check_and_names_no_hidden_one(tmp_path):
         main, ["export", "junit", str(path), "--out", str(tmp_path / "j.xml")]
     )
     assert done.exit_code == 2 and "expected a report.json" in done.output
+
+
+def test_an_override_counts_in_a_gradebook_from_the_moment_it_is_written(run, tmp_path):
+    """The marks are what the policy gives today, not what was signed on some day."""
+    (tmp_path / "overrides.toml").write_text(
+        '[[override]]\nrepository = 101\nmodule = "01_tensor"\npoints = 85\n'
+        'reason = "by hand"\nby = "Staff"\nat = 2026-11-21T10:00:00Z\n'
+    )
+    lines = run("moodle", "--overrides", tmp_path / "overrides.toml").splitlines()
+    assert lines[1].startswith("ada@example.org,85,50,")
