@@ -11,6 +11,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -22,6 +23,7 @@ T = TypeVar("T")
 PROCESS_CLOCK = 2  # of the kernel's clocks of a process: the time it was scheduled, in ns
 LISTEN_S = 0.02
 IDLE_S, IDLE_SHARE = 0.002, 0.05  # that may pass beside the work: waking up, falling asleep
+STOPPED_S, STILL = 5.0, (b"T", b"t", b"Z", b"X")  # of a signal that nobody can refuse
 THREADS = 1.2  # seconds of processor time in a second: one thread, and the clocks' error
 
 
@@ -105,8 +107,14 @@ class Lane:
         self._stop()
 
     def _stop(self) -> None:
+        """Stop all threads of the worker, and see that they are."""
         os.kill(self.worker.pid, signal.SIGSTOP)
-        self._stopped = True
+        self._stopped, ends = True, time.monotonic() + STOPPED_S
+        stat = Path(f"/proc/{self.worker.pid}/stat")
+        while stat.read_bytes().rpartition(b")")[2].split()[0] not in STILL:
+            if time.monotonic() > ends:
+                raise Refused(f"did not stop within {STOPPED_S:g} s")
+            time.sleep(0)
 
     def _wake(self) -> None:
         if self._stopped:

@@ -9,7 +9,7 @@ BATCH, RATE, EVERY = 64, 4e-3, 12
 def train(images, labels, seed):
     rng = np.random.default_rng(seed)
     w, b = [], []
-    for inputs, outputs in zip(WIDTHS, WIDTHS[1:]):
+    for inputs, outputs in zip(WIDTHS, WIDTHS[1:], strict=False):
         w.append((rng.standard_normal((inputs, outputs)) * (2 / inputs) ** 0.5).astype("f4"))
         b.append(np.zeros(outputs, "f4"))
     parameters = w + b
@@ -34,7 +34,7 @@ def train(images, labels, seed):
             gradients = [x.T @ g1, h1.T @ g2, h2.T @ g3, g1.sum(0), g2.sum(0), g3.sum(0)]
             step += 1
             rate = np.float32(RATE * (1 - 0.9**step) ** -1 * (1 - 0.99**step) ** 0.5)
-            for p, g, (m, v) in zip(parameters, gradients, moments):
+            for p, g, (m, v) in zip(parameters, gradients, moments, strict=True):
                 m += np.float32(0.1) * (g - m)
                 v += np.float32(0.01) * (g * g - v)
                 p -= rate * m / (np.sqrt(v) + np.float32(1e-7))

@@ -1,0 +1,135 @@
+"""What holds an honest ratio up: the kernel's clock, a worker at rest, a floor, intervals."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+from autograder.competition import sprint
+from autograder.competition.lane import Lane
+from autograder.competition.measuring import Effort, Ratio
+from autograder.competition.refusal import Refused
+from autograder.milestones import travelling
+from autograder.sandbox import StudentError
+from tests.autograder.competition.arena import QUICK, judged
+from tests.submissions.competition import entries
+
+
+def doubled():
+    """Answer with twice what is asked."""
+    return lambda question: 2 * question
+
+
+def broken():
+    """Answer once, then fail."""
+    asked = []
+
+    def answer(question):
+        asked.append(1)
+        return question if len(asked) < 3 else 1 / 0
+
+    return answer
+
+
+QUESTION = np.zeros((2, 3), np.float32)
+
+
+def streaming(box, probe):
+    lane = Lane(box.branch({}).worker())
+    lane.worker.stream(travelling(probe), {}, QUESTION, QUESTION)
+    return lane
+
+
+def test_a_stream_answers_array_by_array(box):
+    """Each answer is to the question before it."""
+    questions = np.arange(30, dtype=np.float32).reshape(5, 2, 3)
+    with streaming(box, doubled) as lane:
+        answers, span = lane.block(questions, QUESTION)
+    assert np.array_equal(answers, 2 * questions)
+    assert 0 < span.cpu_s < span.wall_s < 5
+
+
+def test_an_error_ends_a_stream_and_is_told(box):
+    """The error comes as from any other request."""
+    with streaming(box, broken) as lane, pytest.raises(StudentError, match="ZeroDivisionError"):
+        lane.block(np.zeros((5, 2, 3), np.float32), QUESTION)
+
+
+def test_the_clock_of_a_stopped_worker_stands_still(box):
+    """It is the kernel's, and counts from the worker's first breath."""
+    with streaming(box, doubled) as lane:
+        lane.block(np.zeros((5, 2, 3), np.float32), QUESTION)
+        before = lane.cpu_s()
+        time.sleep(0.02)
+        assert lane.cpu_s() == before > 0
+        lane.listen()
+        lane.block(np.zeros((5, 2, 3), np.float32), QUESTION)
+        assert lane.idle_s < 0.002
+
+
+class Stub(Lane):
+    """A lane whose clocks say what they are told."""
+
+    def __init__(self, busy_s, wall_s, idle_s):
+        self.busy_s, self.wall_s, self.idle_s = busy_s, wall_s, idle_s
+        self._stopped, self._left_at = False, 0.0
+
+    def cpu_s(self):
+        return 0.0
+
+    def _stop(self):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("times", "why"),
+    [
+        ((1.0, 1.0, 0.5), "works while the other runs: 500.0 ms beside 1000.0 ms"),
+        ((2.0, 1.0, 0.0), "uses 2.0 threads, expected one"),
+    ],
+)
+def test_work_that_is_not_one_threads_own_is_refused(times, why):
+    """By the kernel's account of what was used, when."""
+    with pytest.raises(Refused, match=why):
+        Stub(*times).listen()
+
+
+def test_a_time_below_the_arithmetic_is_refused(box, monkeypatch):
+    """Whoever is faster than the processor has not computed it."""
+    monkeypatch.setattr(sprint, "FLOPS_PER_S", 1e6)
+    result = judged(entries.gold("sprint"), "sprint", box)
+    assert result.status == "refused"
+    assert result.reason.startswith("impossibly fast: an answer in")
+
+
+def test_a_wide_interval_is_noisy():
+    """Wider than 3 % of the ratio."""
+    values = np.linspace(0.98, 1.02, 1000)
+    assert Ratio(1.0, values, False).is_wide(0.03)
+    assert not Ratio(1.0, values, False).is_wide(0.05)
+
+
+def test_a_noisy_result_runs_again_twice_and_says_so(box):
+    """No interval is narrower than nothing."""
+    effort = Effort(workers=1, blocks=2, block_s=0.001, width=0.0, reruns=2)
+    result = judged(entries.gold("sprint"), "sprint", box, effort)
+    assert result.outcome.noisy
+    assert result.outcome.details["batch_1"]["runs"] == 3
+
+
+def test_every_timed_answer_is_checked(box):
+    """As many answers agree as were timed, and more: the warm-up's too."""
+    found = []
+    check = sprint.Agreement.check
+
+    def counting(self, questions, labels, answers):
+        found.append(len(answers))
+        check(self, questions, labels, answers)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sprint.Agreement, "check", counting)
+        result = judged(entries.gold("sprint"), "sprint", box)
+    timed = sum(result.outcome.details[f"batch_{n}"]["calls"] for n in (1, 256))
+    assert sum(found) > timed > 2 * QUICK.blocks

@@ -1,0 +1,98 @@
+"""Points are absolute, states go one way, and what is not ranked is not 0."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from assignments.catalog import CatalogError
+from assignments.competition import tracks as catalog
+from assignments.competition.tracks import find, medal, tracks
+from autograder.competition import states
+from autograder.competition.statistics import interval, median_ratio, replicates
+from autograder.competition.target import middle
+
+SPRINT = tracks()["sprint"]
+
+
+def test_points_are_the_share_of_the_way_to_gold_by_ratios():
+    """100 · clip(ln r / ln r_gold, 0, 1)."""
+    gold = SPRINT.gold
+    assert SPRINT.points(1.0) == 0
+    assert SPRINT.points(0.5) == 0
+    assert SPRINT.points(gold**0.5) == pytest.approx(50)
+    assert SPRINT.points(gold) == 100
+    assert SPRINT.points(10 * gold) == 100
+
+
+def test_an_improvement_is_above_one_in_either_direction():
+    """Half the bytes and twice the speed are both 2."""
+    assert tracks()["featherweight"].improvement(50, baseline=100) == 2
+    assert SPRINT.improvement(2, baseline=1) == 2
+
+
+@pytest.mark.parametrize(
+    ("points", "name"),
+    [
+        (100, "gold"),
+        (99.9, "silver"),
+        (60, "silver"),
+        (59.9, "bronze"),
+        (25, "bronze"),
+        (24.9, None),
+    ],
+)
+def test_medals_have_lines(points, name):
+    """Bronze, silver and gold at 25, 60 and 100."""
+    assert medal(points) == name
+
+
+def test_a_track_is_found_by_letter_or_name_and_an_unknown_one_is_named():
+    """The error lists what there is."""
+    assert find("b") is find("B") is find("sprint")
+    with pytest.raises(CatalogError, match=r"there is no track 'Z'; choose from A \(featherweight"):
+        find("Z")
+
+
+def test_an_odd_track_is_refused(tmp_path, monkeypatch):
+    """A key too many names itself."""
+    path = tmp_path / "tracks.toml"
+    path.write_text(catalog.PATH.read_text("utf-8").replace("letter", "leter", 1), "utf-8")
+    monkeypatch.setattr(catalog, "PATH", path)
+    with pytest.raises(CatalogError, match="featherweight.*see leter, letter"):
+        tracks.__wrapped__()
+
+
+def test_a_result_goes_from_self_run_to_ci_to_verified_and_never_back():
+    """What is disputed is verified again or withdrawn, and what is withdrawn stays."""
+    state = states.measured("none", final=False)
+    for to in (states.CI, states.VERIFIED, states.DISPUTED, states.VERIFIED, states.DISPUTED):
+        state = states.advance(state, to)
+    assert states.advance(state, states.WITHDRAWN) == states.WITHDRAWN
+    with pytest.raises(ValueError, match="withdrawn cannot become ci; expected nothing"):
+        states.advance(states.WITHDRAWN, states.CI)
+    with pytest.raises(ValueError, match="verified cannot become ci"):
+        states.advance(states.VERIFIED, states.CI)
+
+
+def test_only_full_isolation_makes_more_than_practice():
+    """The final verifies, and nothing without isolation counts."""
+    assert states.measured("full", final=True) == states.VERIFIED
+    assert states.measured("full", final=False) == states.CI
+    assert states.measured("reduced(tcp)", final=True) == states.SELF_RUN
+
+
+def test_the_same_times_make_the_same_interval_and_it_holds_the_ratio():
+    """The seed of the bootstrap is fixed."""
+    pairs = np.array([(2.0 + 0.01 * n, 1.0 + 0.005 * (n % 3)) for n in range(20)])
+    low, high = interval(replicates(pairs, median_ratio))
+    assert low <= median_ratio(pairs) <= high
+    assert (low, high) == interval(replicates(pairs, median_ratio))
+    assert high - low < 0.2
+
+
+def test_the_best_and_the_worst_seed_are_dropped():
+    """A failed seed is the dropped worst."""
+    assert middle(np.array([9.0, 1, 2, 3, 4])) == 3
+    assert middle(np.array([np.inf, 1, 2, 3, 4])) == 3
+    assert middle(np.array([np.inf, np.inf, 2, 3, 4])) == np.inf

@@ -1,0 +1,130 @@
+"""Gold and baseline of every track, what is weighed, and which files an entry may hold."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from assignments.competition import draws, given
+from assignments.competition.tracks import tracks
+from autograder.competition.entries import baseline, read
+from autograder.competition.featherweight import weigh
+from autograder.competition.refusal import Refused
+from tests.autograder.competition.arena import judged
+from tests.submissions.competition import entries
+from tests.submissions.competition.make_gold import packed
+
+TRACKS = list(tracks())
+
+
+@pytest.mark.parametrize("track", TRACKS)
+def test_the_baseline_is_ranked_and_earns_next_to_nothing(track, box):
+    """It is held against itself: what it gains is noise."""
+    entry = baseline(tracks()[track])
+    data = {f"{track}.bin": entry.data} if entry.data else {}
+    result = judged({f"{track}.py": entry.source, **data}, track, box)
+    assert (result.status, result.reason) == ("ranked", "")
+    assert result.improvement == pytest.approx(1, rel=0.5)
+
+
+@pytest.mark.parametrize("track", TRACKS)
+def test_gold_is_far_ahead_of_the_baseline(track, box):
+    """With little effort and much noise, still at least silver by what is recorded."""
+    result = judged(entries.gold(track), track, box)
+    assert (result.status, result.reason) == ("ranked", "")
+    assert result.points >= 50
+
+
+def test_the_weight_is_exact():
+    """Gold's bytes are those that its script packs, byte for byte."""
+    assert entries.gold("featherweight")["featherweight.bin"] == packed()
+
+
+def weight(box, source, data=b""):
+    from autograder.competition.entries import Entry
+
+    return weigh(box, Entry(tracks()["featherweight"], "closed", source.encode(), data))
+
+
+def test_literals_count_by_what_they_hold_and_documentation_is_free(box):
+    """3 + 4 + 8 + 1 + 2 bytes; None, True and docstrings nothing."""
+    source = '"""Said."""\n# free\nx = "abc"\ny = b"defg", 1.5, 7, 300, None, True\n'
+    found, entry = weight(box, source, b"12")
+    assert (found.literals, found.data) == (3 + 4 + 8 + 1 + 2, 2)
+    assert entry.source == source.replace('"""Said."""', '""').encode()
+
+
+def test_taking_out_docstrings_moves_no_line(box):
+    """An error still names the line that the student wrote."""
+    source = 'def f():\n    """One.\n\n    Two.\n    """\n    return 1\n\n\nclass A: "B"; c = 2\n'
+    _, entry = weight(box, source)
+    expected = 'def f():\n    ""\n\n\n\n    return 1\n\n\nclass A: ""; c = 2\n'
+    assert entry.source.decode() == expected
+
+
+def test_a_source_that_is_none_is_refused(box):
+    """It is parsed where no harm is done."""
+    for source in ("def", "(" * 5000, "x = '\udce9'".encode("utf-8", "surrogateescape")):
+        with pytest.raises(Refused, match="entry/featherweight.py cannot be parsed"):
+            source = source if isinstance(source, bytes) else source.encode()
+            weight(box, type("S", (), {"encode": lambda self, s=source: s})())
+
+
+@pytest.mark.parametrize(
+    ("files", "track", "why"),
+    [
+        ({"notes.txt": b""}, "sprint", "entry/ holds 'notes.txt', expected none but"),
+        ({"sprint.bin": b"1"}, "sprint", "entry/sprint.bin comes without entry/sprint.py"),
+        ({"sprint.py": b"", "sprint.bin": b"1"}, "sprint", "closed division takes no data"),
+        ({"target.py": b"", "target.bin": b"1"}, "target", "closed division takes no data"),
+        ({"sprint.py": b"x" * (300 << 10)}, "sprint", "expected at most 256 KiB, got 300 KiB"),
+        ({"sprint.py": b"", "entry.toml": b"= ="}, "sprint", "entry.toml is not TOML"),
+        ({"sprint.py": b"", "entry.toml": b"sprint = 3"}, "sprint", r"expected \[sprint\] with"),
+        (
+            {"sprint.py": b"", "entry.toml": b"[sprint]\ndivision = 'own'"},
+            "sprint",
+            'division = "closed" or division = "open"',
+        ),
+    ],
+)
+def test_odd_files_are_refused_in_one_line(files, track, why):
+    """What was expected, what came, what to do."""
+    with pytest.raises(Refused, match=why):
+        read(files, tracks()[track])
+
+
+def test_an_open_entry_brings_its_own_weights(box):
+    """It is held against the digits, not against the given network."""
+    source = entries.gold("sprint")["sprint.py"] + (
+        b"\n\nclosed = load\n\n\ndef load(weights, data):\n"
+        b"    own, place = {}, 0\n"
+        b"    for name, array in weights.items():\n"
+        b"        raw = data[place : place + array.nbytes]\n"
+        b"        own[name] = np.frombuffer(raw, np.float32).reshape(array.shape)\n"
+        b"        place += array.nbytes\n"
+        b"    return closed(own)\n"
+    )
+    settings = b'[sprint]\ndivision = "open"'
+    files = {"sprint.py": source, "sprint.bin": given.packed(), "entry.toml": settings}
+    result = judged(files, "sprint", box)
+    assert (result.status, result.division, result.reason) == ("ranked", "open", "")
+    assert [gate.name for gate in result.outcome.gates] == ["accuracy"]
+
+
+def test_a_framework_that_is_half_done_harms_only_who_imports_it(box):
+    """Modules are imported when the entry asks for them."""
+    framework = {"tensor": b"1 / 0", "layers": b"def ("}
+    assert judged(entries.gold("sprint"), "sprint", box, framework=framework).status == "ranked"
+    plain = baseline(tracks()["sprint"]).source
+    result = judged({"sprint.py": plain}, "sprint", box, framework=framework)
+    assert result.status == "refused" and "ZeroDivisionError" in result.reason
+
+
+def test_hidden_digits_are_new_each_time_and_the_given_network_reads_them():
+    """What one seed draws, another does not; 98 % are read."""
+    rng = np.random.default_rng(1)
+    images, labels = draws.hidden_digits(4000, rng)
+    again, _ = draws.hidden_digits(4000, rng)
+    assert images.dtype == np.float32 and images.min() >= 0 and images.max() <= 1
+    assert len(np.unique(np.concatenate([images, again]), axis=0)) == 8000
+    assert np.mean(given.logits(given.digits(), images).argmax(axis=1) == labels) > 0.97

@@ -1,0 +1,3 @@
+# track: sprint
+# refused: AttributeError
+"""Is empty."""

@@ -1,0 +1,9 @@
+# track: sprint
+# refused: took longer than \d+ s
+"""Is thorough."""
+
+import time
+
+
+def load(weights):
+    time.sleep(3600)

@@ -1,0 +1,60 @@
+"""Loads the entries in this folder: each a file that stands for `entry/<track>.py` of a student.
+
+A fixture begins with lines `# key: value`, a sentence on what it tries, and then code:
+
+    track    the track that it enters
+    base     `generated` runs the code here and takes the bytes SOURCE that it leaves
+    extra    the name of one more file in `entry/`
+    refused  a pattern in the reason for which it is refused
+    gated    a pattern in the gates that it misses
+    weighs   a pattern in what is counted: it is not refused, and gains nothing
+    earns    `nothing`: it is measured as it is
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+KEYS = {"track", "base", "extra", "refused", "gated", "weighs", "earns"}
+
+
+@dataclass(frozen=True)
+class Fixture:
+    """One entry, and what must become of it."""
+
+    name: str
+    track: str
+    values: dict[str, str]
+    source: bytes
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """The files of `entry/`."""
+        extra = {self.values["extra"]: b""} if "extra" in self.values else {}
+        return {f"{self.track}.py": self.source, **extra}
+
+
+def load(kind: str) -> list[Fixture]:
+    """Return the fixtures of a kind: cheats or bad."""
+    return [_read(path) for path in sorted((HERE / kind).glob("*.py"))]
+
+
+def gold(track: str) -> dict[str, bytes]:
+    """Return the files of the staff's own entry for `track`."""
+    return {path.name: path.read_bytes() for path in (HERE / "gold").glob(f"{track}.*")}
+
+
+def _read(path: Path) -> Fixture:
+    code = path.read_text(encoding="utf-8")
+    header = code[: code.index('"""')]
+    values = dict(re.findall(r"^# ([a-z]+): (.*)$", header, re.MULTILINE))
+    assert values.keys() <= KEYS, f"{path.name}: unknown {values.keys() - KEYS}"
+    source = code.encode()
+    if values.get("base") == "generated":
+        space: dict[str, bytes] = {}
+        exec(compile(code, path.name, "exec"), space)
+        source = space["SOURCE"]
+    return Fixture(path.stem, values["track"], values, source)
