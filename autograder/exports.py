@@ -50,7 +50,6 @@ def export(
     *,
     roster: Path | None = None,
     signers: Path | None = None,
-    overrides: Path | None = None,
     gradebook: Path | None = None,
     overrides: Path | None = None,
     names: tuple[str, str] = ("", ""),

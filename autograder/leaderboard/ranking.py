@@ -81,7 +81,7 @@ def rank(reports: Iterable[Report], policy: Policy | None = None) -> Standing:
     mine = by_submitter(reports)
     aliases = _aliases(mine)
     grades = {one: counting(theirs) for one, theirs in mine.items()}
-    best = {one: best_points(mine[one], policy or Policy()) for one in mine if grades[one]}
+    best = {one: _best(mine[one], policy or Policy()) for one in mine if grades[one]}
     return Standing(
         columns=_columns(module for theirs in grades.values() for _, module in theirs),
         rows=_rows(best, aliases),
@@ -89,7 +89,7 @@ def rank(reports: Iterable[Report], policy: Policy | None = None) -> Standing:
     )
 
 
-def best_points(reports: list[Report], policy: Policy) -> dict[str, tuple[float, str]]:
+def _best(reports: list[Report], policy: Policy) -> dict[str, tuple[float, str]]:
     """Return points and the time they were reached, by module."""
     facts = Facts(reports)
     outcomes = standing(policy, facts.who, facts.attempts())

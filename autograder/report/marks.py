@@ -1,6 +1,6 @@
 """Marks: how many points each student of the roster has in each module, for gradebooks.
 
-What the policy gives, as on the leaderboard: of full isolation, not replaced by a later grade.
+They are what the policy gives, as on the leaderboard: due dates, late days, today's overrides.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from assignments.catalog import Assignment
-from autograder.leaderboard.ranking import best_points
-from autograder.policy import Policy
+from autograder.policy import Policy, standing
+from autograder.policy.facts import Facts
 from autograder.report.history import counting
 from autograder.roster import Student
 
@@ -50,9 +50,11 @@ def of_class(folder: Path, students: Iterable[Student], policy: Policy) -> list[
 
 def _mark(student: Student, reports: list[Report], policy: Policy) -> Mark:
     grades = counting(reports)
-    best = best_points(reports, policy) if grades else {}
-    points = {module: points for module, (points, _) in best.items()}
-    return Mark(student, points, grades[-1][0] if grades else None)
+    if not grades:
+        return Mark(student, {}, None)
+    facts = Facts(reports)
+    outcomes = standing(policy, facts.who, facts.attempts())
+    return Mark(student, {name: one.points for name, one in outcomes.items()}, grades[-1][0])
 
 
 def heading(assignment: Assignment) -> str:

@@ -70,16 +70,6 @@ def test_numbers_are_numbers():
     ]
 
 
-def test_what_staff_decided_is_in_the_marks(run, tmp_path):
-    """The gradebook says what the leaderboard says."""
-    (tmp_path / "decided.toml").write_text(
-        '[[override]]\nrepository = 101\nmodule = "01_tensor"\npoints = 85\n'
-        'reason = "graded by hand"\nby = "J. Doe"\nat = 2026-09-20T10:00:00Z\n'
-    )
-    _, ada, _ = csv.reader(run("moodle", "--overrides", tmp_path / "decided.toml").splitlines())
-    assert ada[:3] == ["ada@example.org", "85", "50"]
-
-
 def test_moodle_gets_a_line_for_each_student_by_id_number(run):
     """Who has no grade has an empty cell, which changes nothing there."""
     head, ada, bob = csv.reader(run("moodle").splitlines())
