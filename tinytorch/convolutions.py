@@ -730,7 +730,7 @@ def channel_moments(x: np.ndarray) -> np.ndarray:
     moments[0] /= count
     mean = _along(x, moments[0])
     for (strip,) in _strips(x):
-        centred = strip - mean
+        centred = np.subtract(strip, mean, out=_scratch.array("strip", strip.shape, x.dtype))
         moments[1] += _sum_of_channels(np.multiply(centred, centred, out=centred), channels)
     moments[1] /= count
     return moments
@@ -772,8 +772,8 @@ def batch_norm_rule(y, x, weight, bias, mean, var, eps, training):
         if not known:
             middle, total = _along(x, mean), np.zeros((2, channels), x.dtype)
             for strip, gradient in _strips(x, g):
-                centred = strip - middle
-                centred *= gradient
+                centred = _scratch.array("strip", strip.shape, x.dtype)
+                np.multiply(np.subtract(strip, middle, out=centred), gradient, out=centred)
                 total += [_sum_of_channels(part, channels) for part in (gradient, centred)]
             known.extend((total[0], total[1] * inverse))
         return known
@@ -789,9 +789,9 @@ def batch_norm_rule(y, x, weight, bias, mean, var, eps, training):
         for strip, gradient, out in _strips(x, g, result):
             np.multiply(gradient, factor, out=out)
             if training:
-                centred = strip * slope
-                centred += shift
-                out += centred
+                own = np.multiply(strip, slope, out=_scratch.array("strip", strip.shape, x.dtype))
+                own += shift
+                out += own
         return result
 
     return to_x, lambda g: sums(g)[1], lambda g: sums(g)[0], None, None
