@@ -28,7 +28,7 @@ from tinytorch.convolutions import (
     max_pool2d,
 )
 from tinytorch.layers import Flatten, Sequential
-from tinytorch.tensor import Tensor, default_generator, from_numpy, manual_seed
+from tinytorch.tensor import Tensor, default_generator, from_numpy, manual_seed, set_runner
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -307,3 +307,28 @@ def test_the_examples_in_the_docstrings_are_true():
     failed, tried = doctest.testmod(convolutions)
     assert failed == 0
     assert tried >= 20
+
+
+def test_every_operation_passes_through_the_seam():
+    """A runner sees them all with their settings, and can replace what they compute."""
+    seen = []
+
+    def run(op, arrays, kwargs):
+        seen.append((op.__name__, kwargs.get("stride")))
+        return op(*arrays, **kwargs)
+
+    layer, norm = Conv2d(1, 2, 3, stride=2), BatchNorm2d(2)
+    before = set_runner(run)
+    try:
+        y = max_pool2d(norm(layer(Tensor(np.ones((2, 1, 7, 7), np.float32)))), 2, 1)
+        adaptive_avg_pool2d(avg_pool2d(y, 2), 1)
+    finally:
+        set_runner(before)
+    assert [step for step in seen if step[0] != "getitem"] == [
+        ("conv2d_array", (2, 2)),
+        ("channel_moments", None),
+        ("batch_norm_array", None),
+        ("max_pool2d_array", (1, 1)),
+        ("avg_pool2d_array", (2, 2)),
+        ("adaptive_avg_pool2d_array", None),
+    ]
