@@ -120,10 +120,12 @@ def packed_attention(
     -> (..., H, T, E). One operation, `packed_attention_array`, whose gradient is written into one
     array, as the product that made all heads wants it.
     """
-    q, k, v = thirds(heads.detach())
-    _require_fit(q, k, v, attn_mask)
-    if attn_mask is not None and attn_mask.requires_grad:
-        return scaled_dot_product_attention(*thirds(heads), attn_mask, is_causal)
+    _require_fit(heads, heads, heads, None)
+    if attn_mask is not None:
+        *lead, several, places, _ = heads.shape
+        _require_mask(attn_mask, heads.dtype, (*lead, several // 3, places, places))
+        if attn_mask.requires_grad:
+            return scaled_dot_product_attention(*thirds(heads), attn_mask, is_causal)
     bias, kept = _bias(attn_mask, heads.dtype), [] if heads.requires_grad else None
     return apply(packed_attention_array, heads, bias=bias, is_causal=is_causal, kept=kept)
 
@@ -218,12 +220,6 @@ def softmax_in_place(scores: np.ndarray, small: bool = False) -> None:
     # take three times as long as a product with its inverse.
     sums = scores @ np.ones((scores.shape[-1], 1), scores.dtype)
     scores *= 1 / np.maximum(sums, limits.tiny, out=sums)
-
-
-def _largest_score(q, k) -> float:
-    """Return a bound of all |q · k| / √E: lengths of the longest vectors, by Cauchy and Schwarz."""
-    squares = [np.einsum("...e,...e->...", x, x).max(initial=0) for x in (q, k)]
-    return math.sqrt(float(squares[0]) * float(squares[1]) / q.shape[-1])
 
 
 @functools.lru_cache(maxsize=64)
