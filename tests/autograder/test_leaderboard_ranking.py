@@ -118,6 +118,15 @@ def test_a_time_that_no_server_saw_is_not_late():
     assert rank([report("a", 60, minutes=9)], rules).rows[0].total == 60
 
 
+def test_a_push_that_could_not_be_read_is_not_the_latest_attempt():
+    """Unless there is no other: a broken archive would else cost the modules of a whole term."""
+    rules = Policy(Term("Europe/Berlin", attempt="latest"))
+    broken = report("a", 0, number=2, minutes=9, status="error")
+    broken["submission"]["digest"] = None
+    assert rank([report("a", 60, number=1), broken], rules).rows[0].total == 60
+    assert rank([broken], rules).rows[0].total == 0
+
+
 def test_a_file_handed_in_again_is_as_old_as_the_first_time():
     """Who goes on with the next module after the due date hands nothing in late."""
     deadline = Deadline("01_tensor", START + timedelta(minutes=5), late_percent=50)
