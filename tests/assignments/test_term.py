@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from zoneinfo import ZoneInfoNotFoundError
 
 import pytest
 
+from assignments import term as module
 from assignments.catalog import CatalogError, load_course
 from assignments.term import MODULE, TERM, Deadline, TermError, read_term
 from tests.assignments.course import small_course
@@ -105,3 +107,15 @@ def test_tito_status_shows_when_modules_are_due(tmp_path):
     shown = student.tito("status", COLUMNS="120").stdout
     assert shown.count("2026-09-21 23:59") == 1 and "2026-10-25 12:00+01:00" in shown
     assert "Due by the clocks of Europe/Berlin" in shown
+
+
+def test_a_machine_without_time_zones_reads_the_course_all_the_same(tmp_path, monkeypatch):
+    """A student's Windows has none; only the grader, which has them, reckons with them."""
+
+    def missing(name):
+        raise ZoneInfoNotFoundError(name)
+
+    monkeypatch.setattr(module, "ZoneInfo", missing)
+    monkeypatch.setattr(module, "available_timezones", set)
+    term = course(tmp_path, TABLE).term
+    assert term.written("01_one") == "2026-09-21 23:59" and term.written("03_three") == ""
