@@ -64,6 +64,7 @@ def test_what_was_answered_is_answered_still_and_costs_nothing_again():
     """The same file in another push; also when it takes the place of one that waits."""
     pushes = [*pushed(0, 0.25), Push(at(0.5), "0"), Push(at(0.75), "3")]
     assert answered(HOURLY, pushes) == {"0": at(0), "3": at(1)}
+    assert answered(HOURLY, pushes[:3]) == {"0": at(0)}
 
 
 def test_a_decision_is_of_its_time():
