@@ -49,7 +49,7 @@ class Published:
 
     def is_newest(self, repository: int, push: Push, content: Content) -> bool:
         """Tell whether no other content was published of a push before this one, and after it."""
-        newest = self.newest(repository)
+        newest = max(self.reports(repository), key=_turn)
         before = (newest["submission"].get("submitted_at") or "") < utc(push.at)
         return not before or _is_of(newest, push.after, content)
 
