@@ -163,7 +163,7 @@ class Sweep:
             boundaries = self.policy.boundaries(Who(repository.id, submitter))
             yield from before_boundaries(self.client.pushes(repository), boundaries, head)
         suites = {one["grader"]["suite_digest"] for one in reports}
-        if self.force or suites - {self.suite}:
+        if reports and (self.force or suites - {self.suite}):
             for push in counting_pushes(reports, self.policy, self.modules):
                 if push.after != head.after:
                     yield push
