@@ -201,7 +201,7 @@ def test_hidden_feedback_that_is_not_due_is_held_back_recorded_and_told_later(co
     assert f"{worth:g} / {worth:g} points" in held and "shown checks only" in held
     assert "Hidden checks answer next at 2026-03-03 09:00 CET" in held
     sent = json.dumps(course.github.checks[alice.id][-1]) + held
-    assert LOST.hint[:30] not in sent and "integrated" not in sent
+    assert LOST.hint[:30] not in sent and "framework as a whole" not in sent
     assert "the other checks have not answered yet" in held and "Well done" not in held
     assert course.github.checks[alice.id][-1]["conclusion"] == "neutral"
     assert "100 / 100" not in held and f"{100 - LOST.points:g} / 100" not in held
