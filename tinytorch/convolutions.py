@@ -233,12 +233,10 @@ def _part(size: int, groups: int, group: int) -> slice:
 
 
 def conv2d_array(x, weight, bias, stride, padding, dilation, groups) -> np.ndarray:
-    """Convolve by one matrix product for each block of windows: `conv2d_loops`, but fast.
+    """Convolve by `window_products`, a few hundred times as fast as `conv2d_loops`.
 
-    A row of `column_blocks` holds the numbers of one window, a column of the weight's matrix those
-    of one kernel, in the same order (KH, KW, C): their product is the output, row by row, to which
-    the bias is added while it is in the cache. The result has its channels last in memory. Each
-    group is a convolution of its own. Shapes and numbers: those of `conv2d_loops`.
+    The `Slide` says where the windows are: an image begins in its frame after the padding. Shapes
+    and numbers are those of `conv2d_loops`; the result has its channels last in memory.
 
     >>> x = np.arange(9.0).reshape(1, 1, 3, 3)
     >>> conv2d_array(x, np.ones((1, 1, 2, 2)), None, (1, 1), (0, 0), (1, 1), 1).tolist()
@@ -246,11 +244,24 @@ def conv2d_array(x, weight, bias, stride, padding, dilation, groups) -> np.ndarr
     """
     kernel = weight.shape[2:]
     places = tuple(map(output_size, x.shape[2:], kernel, stride, padding, dilation))
-    return _slid(x, weight, bias, groups, Slide(kernel, places, stride, padding, dilation))
+    slide = Slide(kernel, places, stride, padding, dilation)
+    return window_products(x, weight, bias, groups, slide)
 
 
-def _slid(x, weight, bias, groups, slide):
-    """Every kernel times every window of a slide, whatever its frame."""
+def window_products(x, weight, bias, groups, slide) -> np.ndarray:
+    """Multiply every window of a slide with every kernel: one matrix product per block of columns.
+
+    A row of `column_blocks` is one window. Turn the weight into a matrix with one kernel in each
+    column, its numbers in the same order (KH, KW, C): the product of both is some rows of the
+    output, to which the bias is added while they are in the cache. Each group is a convolution of
+    its own, whose `_part` of the channels gives its part of the outputs.
+    Shapes: x (N, C, H, W), weight (O, C / groups, KH, KW), bias (O,) or None -> (N, O, OH, OW), by
+    `channels_first` of an array (N, OH, OW, O), in the dtype of x.
+
+    >>> x, slide = np.arange(9.0).reshape(1, 1, 3, 3), Slide((2, 2), places=(2, 2))
+    >>> window_products(x, np.ones((1, 1, 2, 2)), np.array([0.5]), 1, slide).tolist()
+    [[[[8.5, 12.5], [20.5, 24.5]]]]
+    """
     (n, channels), outputs = x.shape[:2], len(weight)
     y, width = np.empty((n * math.prod(slide.places), outputs), x.dtype), outputs // groups
     for group in range(groups):
@@ -288,9 +299,8 @@ def conv2d_rule(y, x, weight, bias, stride, padding, dilation, groups):
         turned = weight.reshape(groups, outputs // groups, inputs, *kernel)[..., ::-1, ::-1]
         turned = turned.swapaxes(1, 2).reshape(channels, outputs // groups, *kernel)
         before = tuple(d * (k - 1) - p for d, k, p in zip(dilation, kernel, padding, strict=True))
-        return _slid(
-            g, turned, None, groups, Slide(tuple(kernel), tuple(size), (1, 1), before, dilation)
-        )
+        back = Slide(tuple(kernel), tuple(size), (1, 1), before, dilation)
+        return window_products(g, turned, None, groups, back)
 
     def to_weight(g):
         g, width = pixels(g), outputs // groups

@@ -213,12 +213,10 @@ def _part(size: int, groups: int, group: int) -> slice:
 
 
 def conv2d_array(x, weight, bias, stride, padding, dilation, groups) -> np.ndarray:
-    """Convolve by one matrix product for each block of windows: `conv2d_loops`, but fast.
+    """Convolve by `window_products`, a few hundred times as fast as `conv2d_loops`.
 
-    A row of `column_blocks` holds the numbers of one window, a column of the weight's matrix those
-    of one kernel, in the same order (KH, KW, C): their product is the output, row by row, to which
-    the bias is added while it is in the cache. The result has its channels last in memory. Each
-    group is a convolution of its own. Shapes and numbers: those of `conv2d_loops`.
+    The `Slide` says where the windows are: an image begins in its frame after the padding. Shapes
+    and numbers are those of `conv2d_loops`; the result has its channels last in memory.
 
     >>> x = np.arange(9.0).reshape(1, 1, 3, 3)
     >>> conv2d_array(x, np.ones((1, 1, 2, 2)), None, (1, 1), (0, 0), (1, 1), 1).tolist()
@@ -227,25 +225,21 @@ def conv2d_array(x, weight, bias, stride, padding, dilation, groups) -> np.ndarr
     raise NotImplementedError("09_convolutions: conv2d_array")
 
 
-def _slid(x, weight, bias, groups, slide):
-    """Every kernel times every window of a slide, whatever its frame."""
-    (n, channels), outputs = x.shape[:2], len(weight)
-    y, width = np.empty((n * math.prod(slide.places), outputs), x.dtype), outputs // groups
-    for group in range(groups):
-        ins, outs = _part(channels, groups, group), _part(outputs, groups, group)
-        matrix = weight[outs].transpose(2, 3, 1, 0).reshape(-1, width)
-        line = None if bias is None else np.tile(bias[outs], slide.places[1])  # few long additions
-        for rows, columns in column_blocks(x[:, ins], slide):
-            block = y[rows]
-            if groups > 1:
-                block = _scratch.array("product", (len(columns), width), x.dtype)
-            np.matmul(columns, matrix, out=block)
-            if bias is not None:
-                lines = block.reshape(-1, len(line))
-                lines += line
-            if groups > 1:
-                y[rows, outs] = block
-    return channels_first(y.reshape(n, *slide.places, outputs))
+def window_products(x, weight, bias, groups, slide) -> np.ndarray:
+    """Multiply every window of a slide with every kernel: one matrix product per block of columns.
+
+    A row of `column_blocks` is one window. Turn the weight into a matrix with one kernel in each
+    column, its numbers in the same order (KH, KW, C): the product of both is some rows of the
+    output, to which the bias is added while they are in the cache. Each group is a convolution of
+    its own, whose `_part` of the channels gives its part of the outputs.
+    Shapes: x (N, C, H, W), weight (O, C / groups, KH, KW), bias (O,) or None -> (N, O, OH, OW), by
+    `channels_first` of an array (N, OH, OW, O), in the dtype of x.
+
+    >>> x, slide = np.arange(9.0).reshape(1, 1, 3, 3), Slide((2, 2), places=(2, 2))
+    >>> window_products(x, np.ones((1, 1, 2, 2)), np.array([0.5]), 1, slide).tolist()
+    [[[[8.5, 12.5], [20.5, 24.5]]]]
+    """
+    raise NotImplementedError("09_convolutions: window_products")
 
 
 @vjp(conv2d_array)
