@@ -79,8 +79,8 @@ def print_grade(grade: MilestoneGrade, path: Path) -> None:
     listed = grade.listed
     title = f"milestone {listed.number}, {listed.year}: {listed.title}"
     table = Table(title=title, title_justify="left")
-    for name in ("run", "task", "accuracy", "gate", "status", "time"):
-        table.add_column(name, justify="right" if name in ("run", "accuracy", "time") else "left")
+    for name in ("run", "task", "measure", "value", "gate", "status", "time"):
+        table.add_column(name, justify="right" if name in ("run", "value", "time") else "left")
     for answer in grade.answers:
         table.add_row(*_cells(answer), style="green" if answer.passed else "red")
     console.print(table)
@@ -96,7 +96,8 @@ def _cells(answer: Answer) -> tuple[str, ...]:
     return (
         str(answer.run + 1),
         escape(answer.task),
-        "none" if answer.accuracy is None else f"{answer.accuracy:.2%}",
+        answer.measure,
+        answer.shown,
         escape(answer.gate),
         answer.status,
         f"{answer.wall_s:.1f} s",

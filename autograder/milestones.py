@@ -3,10 +3,10 @@
 The student's copy of a milestone's script is never run. The code of our `train` travels to a
 worker that holds the student's modules and nothing else, with examples to learn from and inputs to
 answer. Which answers are right, this process alone knows. Examples are public, so answers can be
-learned by heart: which ones are held back, the order of the features and the numbers of the classes
-are drawn anew each time. The models do not care, but what is known by heart fits no more. That
-blunts the attack and does not end it: sorted pixels are the same in any order. So a milestone says
-that a framework trains, and points come from the hidden checks alone.
+learned by heart: which ones are held back, and how a task is disguised, are drawn anew each time.
+The models do not care, but what is known by heart fits no more. That blunts the attack and does not
+end it: sorted pixels are the same in any order. So a milestone says that a framework trains, and
+points come from the hidden checks alone.
 """
 
 from __future__ import annotations
@@ -17,23 +17,24 @@ import marshal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from assignments.catalog import Assignment, CatalogError, Course
 from assignments.catalog import Milestone as Listed
-from autograder.compare import Disagreement
 from autograder.errors import GraderError
 from autograder.sandbox import Limits, Sandbox, StudentError, WorkerError
 from autograder.suite import GIVEN, global_names
 from autograder.workspace import Workspace
-from milestones.problem import Gate, Milestone, Task
+from milestones.problem import Gate, Images, Milestone, Sequences, Task, Writing
 
 if TYPE_CHECKING:
     from autograder.intake import Submission
 
 RUNS = 3  # each with its own examples; the seed of its training is its number
+TREMOR = 0.02  # of a pixel, which is from 0 to 1: no image is the very one that was published
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,9 @@ class Answer:
     run: int
     task: str
     gate: str
-    accuracy: float | None  # None where no answer counts
+    measure: str
+    value: float | None  # None where no answer counts
+    shown: str  # the value as one reads it
     passed: bool
     status: str  # "passed", "failed", "error" or "timeout"
     reason: str = ""  # why no answer counts; cleaned
@@ -104,12 +107,13 @@ def grade_milestone(
     for run in range(RUNS):
         rng = np.random.default_rng([seed, number, run])
         tasks = {name: disguise(task, rng) for name, task in milestone.draw(rng).items()}
-        for gate in milestone.gates:
+        for name, task in tasks.items():
+            gates = [gate for gate in milestone.gates if gate.task == name]
             if missing:
                 why = f"needs {', '.join(missing)}: `tito milestone {number}` says what to do"
-                answers.append(_unanswered(run, gate, "error", why))
+                answers += [_unanswered(run, gate, "error", why) for gate in gates]
             else:
-                answers.append(_ask(workspace, modules, code, tasks[gate.task], gate, run))
+                answers += _ask(workspace, modules, code, task, gates, run)
     return MilestoneGrade(
         listed,
         tuple(answers),
@@ -122,17 +126,48 @@ def grade_milestone(
     )
 
 
+@singledispatch
 def disguise(task: Task, rng: np.random.Generator) -> Task:
     """Return the same task with features in another order and classes with other numbers."""
     features = rng.permutation(task.inputs.shape[1])
+    inputs, tests = (np.ascontiguousarray(x[:, features]) for x in (task.inputs, task.tests))
+    return _renumbered(replace(task, inputs=inputs, tests=tests), rng)
+
+
+def _renumbered(task: Task, rng: np.random.Generator) -> Task:
+    """Return the task with other numbers for its classes."""
     classes = rng.permutation(1 + max(task.labels.max(), task.answers.max()))
-    return replace(
-        task,
-        inputs=np.ascontiguousarray(task.inputs[:, features]),
-        labels=classes[task.labels],
-        tests=np.ascontiguousarray(task.tests[:, features]),
-        answers=classes[task.answers],
-    )
+    return replace(task, labels=classes[task.labels], answers=classes[task.answers])
+
+
+@disguise.register
+def _(task: Images, rng: np.random.Generator) -> Task:
+    """Neighbours must stay neighbours: turn and mirror all images, and let each pixel tremble."""
+    turns, mirrored = rng.integers(4), rng.integers(2)
+
+    def seen(images: np.ndarray) -> np.ndarray:
+        images = np.rot90(images, turns, axes=(2, 3))
+        images = images[..., ::-1] if mirrored else images
+        return images + rng.normal(0, TREMOR, images.shape).astype(images.dtype)
+
+    return _renumbered(replace(task, inputs=seen(task.inputs), tests=seen(task.tests)), rng)
+
+
+@disguise.register
+def _(task: Sequences, rng: np.random.Generator) -> Task:
+    """Give every token another number: sequences are drawn anew as it is."""
+    tokens = rng.permutation(1 + task.inputs.max())
+    names = ("inputs", "labels", "tests", "answers")
+    return replace(task, **{name: tokens[getattr(task, name)] for name in names})
+
+
+@disguise.register
+def _(task: Writing, rng: np.random.Generator) -> Task:
+    """Write the text in another alphabet: letters trade places, what follows what stays."""
+    alphabet = task.options["alphabet"]
+    letters = rng.permutation(len(alphabet))
+    traded = "".join(alphabet[one] for one in letters)
+    return replace(task, options={**task.options, "alphabet": traded})
 
 
 def travelling(train: Callable[..., Any]) -> bytes:
@@ -161,25 +196,29 @@ def _ask(
     modules: list[Assignment],
     code: bytes,
     task: Task,
-    gate: Gate,
+    gates: list[Gate],
     run: int,
-) -> Answer:
-    """Let a fresh worker train and answer; count here."""
+) -> list[Answer]:
+    """Let a fresh worker train and answer; measure here, for every gate on the task."""
     started = time.perf_counter()
-    inputs = {"inputs": task.inputs, "labels": task.labels, "tests": task.tests, **task.options}
     try:
-        value = _train(workspace, modules, code, {**inputs, "seed": run, "watch": None})
-        accuracy = task.accuracy(predictions(value, len(task.tests)))
+        value = _train(workspace, modules, code, {**task.arguments(), "seed": run, "watch": None})
+        predicted = task.require(value.get("predicted") if isinstance(value, dict) else None)
     except WorkerError as failure:
         status = "timeout" if failure.kind == "timeout" else "error"
-        answer = _unanswered(run, gate, status, _said(failure))
-    except Disagreement as failure:
-        answer = _unanswered(run, gate, "failed", str(failure))
+        answers = [_unanswered(run, gate, status, _said(failure)) for gate in gates]
+    except ValueError as failure:
+        answers = [_unanswered(run, gate, "failed", str(failure)) for gate in gates]
     else:
-        passed = gate.holds(accuracy)
-        status = "passed" if passed else "failed"
-        answer = Answer(run, gate.task, str(gate), accuracy, passed, status)
-    return replace(answer, wall_s=time.perf_counter() - started)
+        answers = [_answer(run, gate, task.measure(gate.measure, predicted)) for gate in gates]
+    wall_s = time.perf_counter() - started
+    return [replace(answer, wall_s=wall_s / len(gates)) for answer in answers]
+
+
+def _answer(run: int, gate: Gate, value: float) -> Answer:
+    passed = gate.holds(value)
+    status, shown = "passed" if passed else "failed", gate.shown(value)
+    return Answer(run, gate.task, str(gate), gate.measure, value, shown, passed, status)
 
 
 def _train(
@@ -195,19 +234,8 @@ def _train(
         workspace.account(worker)
 
 
-def predictions(value: Any, count: int) -> np.ndarray:
-    """Return the predicted classes in what `train` returned, `count` whole numbers in one axis."""
-    predicted = value.get("predicted") if isinstance(value, dict) else None
-    if not isinstance(predicted, np.ndarray):
-        raise Disagreement(f"expected an array `predicted`, got {type(predicted).__name__}")
-    if predicted.dtype != np.int64 or predicted.shape != (count,):
-        came = f"{predicted.dtype}, shape {predicted.shape}"
-        raise Disagreement(f"expected predictions of int64, shape ({count},), got {came}")
-    return predicted
-
-
 def _unanswered(run: int, gate: Gate, status: str, why: str) -> Answer:
-    return Answer(run, gate.task, str(gate), None, False, status, why)
+    return Answer(run, gate.task, str(gate), gate.measure, None, "none", False, status, why)
 
 
 def _said(failure: WorkerError) -> str:

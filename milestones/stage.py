@@ -34,7 +34,7 @@ def main(milestone: Milestone) -> None:
     metrics = [_metric(gate, tasks, results) for gate in gates]
     for metric in metrics:
         verdict = "holds" if metric["passed"] else "MISSED"
-        print(f"{metric['name']}: {metric['value']:.2%}, gate {metric['gate']}: {verdict}")
+        print(f"{metric['name']}: {metric['shown']}, gate {metric['gate']}: {verdict}")
     passed = all(metric["passed"] for metric in metrics)
     facts = {"year": milestone.year, "title": milestone.title, "seed": wanted.seed}
     facts |= {"passed": passed, "seconds": round(seconds, 3), "metrics": metrics}
@@ -63,23 +63,26 @@ def _train(milestone: Milestone, name: str, task: Task, seed: int) -> dict[str, 
     with Progress(*columns, TextColumn("{task.fields[words]}")) as progress:
         bar = progress.add_task(name, total=1.0, words="")
 
-        def watch(share: float, words: str) -> None:
+        def watch(share: float, words: str, said: str = "") -> None:
             progress.update(bar, completed=share, words=words)
+            if said:
+                progress.console.print(said, markup=False, highlight=False)
 
-        result = milestone.train(task.inputs, task.labels, task.tests, seed, watch, **task.options)
+        result = milestone.train(**task.arguments(), seed=seed, watch=watch)
         progress.update(bar, completed=1.0)  # it may have ended before its last epoch
     return result
 
 
 def _metric(gate: Gate, tasks: dict[str, Task], results: dict[str, dict]) -> dict:
-    accuracy = tasks[gate.task].accuracy(results[gate.task]["predicted"])
+    value = tasks[gate.task].measure(gate.measure, results[gate.task]["predicted"])
     return {
-        "name": f"accuracy, {gate.task}",
-        "value": accuracy,
+        "name": f"{gate.measure}, {gate.task}",
+        "value": value,
+        "shown": gate.shown(value),
         "gate": str(gate),
         "at_least": gate.at_least,
         "at_most": gate.at_most,
-        "passed": gate.holds(accuracy),
+        "passed": gate.holds(value),
     }
 
 

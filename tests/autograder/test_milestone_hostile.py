@@ -59,4 +59,4 @@ def test_answers_known_by_heart_fit_until_they_are_disguised(sandboxes, tmp_path
     """The attack works: what stops it is the order of pixels and the numbers of classes."""
     monkeypatch.setattr(milestones, "disguise", lambda task, rng: task)
     grade = graded(BY_HEART, 3, sandboxes, tmp_path)
-    assert [answer.accuracy for answer in grade.answers] == [1.0, 1.0, 1.0]
+    assert [answer.value for answer in grade.answers] == [1.0, 1.0, 1.0]

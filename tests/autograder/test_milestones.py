@@ -13,12 +13,11 @@ from click.testing import CliRunner
 import tinytorch
 from autograder import milestones
 from autograder.cli import main
-from autograder.compare import Disagreement
 from autograder.errors import GraderError
 from autograder.intake import receive
-from autograder.milestones import disguise, find, grade_milestone, predictions, travelling
+from autograder.milestones import disguise, find, grade_milestone, travelling
 from autograder.sandbox import Limits, Sandbox, Worker
-from milestones.problem import Task
+from milestones.problem import Images, Sequences, Task, Writing
 from tests.autograder.submit import COURSE
 
 NUMBERS = [one.number for one in COURSE.milestones if one.script.is_file()]
@@ -70,7 +69,7 @@ def test_the_reference_passes_and_milestone_json_says_so(run, finished, tmp_path
 def test_the_same_seed_grades_the_same_and_another_draws_anew(finished):
     """A regrade is a pure function of submission, script and seed."""
     first, again, other = (
-        [answer.accuracy for answer in grade(finished, 3, seed).answers] for seed in (5, 5, 6)
+        [answer.value for answer in grade(finished, 3, seed).answers] for seed in (5, 5, 6)
     )
     assert first == again != other
 
@@ -215,19 +214,48 @@ def test_a_training_that_needs_more_than_itself_is_refused():
         travelling(lambda inputs, more=1: more)
 
 
+def test_disguised_images_keep_their_neighbours():
+    """All are turned alike, and no pixel is the very one that was published."""
+    rng = np.random.default_rng(1)
+    inputs = rng.random((30, 1, 4, 4), np.float32)
+    task = Images(inputs, rng.integers(0, 3, 30), inputs[:9], rng.integers(0, 3, 9))
+    other = disguise(task, rng)
+    assert other.inputs.dtype == np.float32 and other.inputs.shape == inputs.shape
+    assert not (other.inputs == np.rot90(inputs, 1, axes=(2, 3))).any()
+    turned = [np.rot90(x, k, (2, 3)) for k in range(4) for x in (inputs, inputs[..., ::-1])]
+    (near,) = (x for x in turned if np.abs(other.inputs - x).max() < 0.15)
+    assert np.abs(other.tests - near[:9]).max() < 0.15
+    assert len(set(zip(task.labels, other.labels, strict=True))) == 3
+
+
+def test_disguised_sequences_and_texts_are_written_with_other_tokens():
+    """What follows what is the same; which token means which letter is not."""
+    rng = np.random.default_rng(0)
+    tokens = rng.integers(0, 6, (40, 5))
+    task = Sequences(tokens, tokens[:, ::-1], tokens[:7], tokens[:7, ::-1])
+    other = disguise(task, rng)
+    assert (other.labels == other.inputs[:, ::-1]).all() and (other.inputs != tokens).any()
+    assert len(set(zip(tokens.flat, other.inputs.flat, strict=True))) == 6
+    text = Writing(tokens[0], tokens[0, :0], tokens[:7], tokens[:7, 0], {"alphabet": "abcdef"})
+    traded = disguise(text, rng)
+    assert sorted(traded.options["alphabet"]) == list("abcdef") != list(traded.options["alphabet"])
+    assert (traded.inputs == text.inputs).all() and (traded.answers == text.answers).all()
+
+
 @pytest.mark.parametrize(
     ("value", "words"),
     [
         (None, "expected an array `predicted`, got NoneType"),
-        ({"predicted": [1, 2]}, "expected an array `predicted`, got list"),
-        ({"predicted": np.array([1, 2, 3])}, r"shape \(2,\), got int64, shape \(3,\)"),
-        ({"predicted": np.array([[1, 2]])}, r"got int64, shape \(1, 2\)"),
-        ({"predicted": np.array([1.0, 2.0])}, "got float64"),
-        ({"predicted": np.array([True, False])}, "got bool"),
+        ([1, 2], "expected an array `predicted`, got list"),
+        (np.array([1, 2, 3]), r"shape \(2,\), got int64, shape \(3,\)"),
+        (np.array([[1, 2]]), r"got int64, shape \(1, 2\)"),
+        (np.array([1.0, 2.0]), "got float64"),
+        (np.array([True, False]), "got bool"),
     ],
 )
 def test_only_one_class_for_each_test_counts(value, words):
     """Anything else is refused, and nothing is guessed."""
-    with pytest.raises(Disagreement, match=words):
-        predictions(value, 2)
-    assert predictions({"predicted": np.array([1, 2])}, 2).tolist() == [1, 2]
+    task = Task(*(np.zeros((1, 1)), np.zeros(1), np.zeros((2, 1))), np.array([1, 2]))
+    with pytest.raises(ValueError, match=words):
+        task.require(value)
+    assert task.require(np.array([1, 2])).tolist() == [1, 2]

@@ -124,7 +124,9 @@ def table(found: dict[tuple[str, int], str]) -> str:
 def _worst(grade: MilestoneGrade) -> str:
     """Return what the first run that missed a gate reached there."""
     missed = next(answer for answer in grade.answers if not answer.passed)
-    return "diverges" if missed.accuracy is None else f"{missed.accuracy:.0%}"
+    if missed.value is None:
+        return "diverges"
+    return f"{missed.value:.0%}" if missed.measure == "accuracy" else missed.shown
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from milestones import datasets, stage
-from milestones.problem import Gate, Task
+from milestones.problem import Gate, Sequences, Task, Writing
 from tests.bench.mnist import FOLDER
 from tests.milestones.knockouts import MILESTONES
 from tests.student import ROOT, StudentRepository
@@ -54,10 +54,12 @@ def test_the_gates_hold_for_three_seeds_within_a_minute(year, seed):
     """Examples and training are drawn from the seed; the bound of the course is 60 s."""
     milestone, started = BY_YEAR[year], time.perf_counter()
     tasks = milestone.draw(np.random.default_rng(seed))
-    for gate in milestone.gates:
-        task = tasks[gate.task]
-        result = milestone.train(task.inputs, task.labels, task.tests, seed, None, **task.options)
-        assert gate.holds(task.accuracy(result["predicted"])), gate.task
+    for name, task in tasks.items():
+        result = milestone.train(**task.arguments(), seed=seed, watch=None)
+        predicted = task.require(result["predicted"])
+        for gate in milestone.gates:
+            if gate.task == name:
+                assert gate.holds(task.measure(gate.measure, predicted)), gate
     assert time.perf_counter() - started < 60
 
 
@@ -74,7 +76,7 @@ def test_tito_runs_a_milestone_and_says_where_everything_is(student, number):
     facts = json.loads((student.root / metrics).read_text(encoding="utf-8"))
     assert (facts["year"], facts["seed"], facts["passed"]) == (milestone.year, 1, True)
     for metric in facts["metrics"]:
-        assert f"{metric['name']}: {metric['value']:.2%}" in done.stdout
+        assert f"{metric['name']}: {metric['shown']}" in done.stdout
     assert len(list(folder.iterdir())) == 2, "a draft was left behind"
     assert "milestones/out" not in student.git("status", "--porcelain")
 
@@ -173,3 +175,25 @@ def test_an_accuracy_is_a_share_of_right_answers():
     """Three of four."""
     task = Task(*(np.zeros((1, 1)), np.zeros(1), np.zeros((4, 1))), np.array([1, 1, 1, 1]))
     assert task.accuracy(np.array([1, 0, 1, 1])) == 0.75
+
+
+def test_a_sequence_is_right_when_all_of_it_is():
+    """Half of two sequences, although five of six elements are right."""
+    right = np.array([[1, 2, 3], [4, 5, 6]])
+    task = Sequences(right, right, right, right)
+    assert task.measure("accuracy", np.array([[1, 2, 3], [4, 5, 0]])) == 0.5
+
+
+def test_the_loss_of_a_writer_is_counted_here_and_beside_a_bigram_s():
+    """Two letters that take turns: guessing blindly costs ln 2, and a pair tells nearly all."""
+    turns = np.arange(9) % 2
+    task = Writing(turns, turns[:0], turns[:6].reshape(2, 3), np.array([1, 0]), {"alphabet": "ab"})
+    blind, sure = np.zeros((2, 2), np.float32), np.float32([[0, 50], [900, 0]])
+    assert task.measure("loss", task.require(blind)) == pytest.approx(np.log(2))
+    assert task.measure("loss", sure) == pytest.approx(0, abs=1e-12)
+    assert task.bigram_loss() == pytest.approx(-np.log(5 / 6))
+    assert task.measure("of a bigram's loss", blind) == pytest.approx(np.log(2) / np.log(6 / 5))
+    with pytest.raises(ValueError, match="finite scores, got nan"):
+        task.require(blind * np.nan)
+    loss = Gate("", at_most=1.5, measure="loss")
+    assert (str(loss), loss.shown(1.25), loss.holds(1.6)) == ("≤ 1.5 nats", "1.250 nats", False)
