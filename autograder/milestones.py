@@ -99,7 +99,6 @@ def grade_milestone(
 ) -> MilestoneGrade:
     """Train and count in RUNS runs; a pure function of (submission, script, seed)."""
     listed, milestone = find(course, number)
-    code = travelling(milestone.train)
     modules = [one for one in course.assignments if one.id in listed.requires]
     workspace = Workspace(submission, course, sandbox.lane(0), modules)
     missing = [one.source for one in modules if workspace.source(one) is None]
@@ -108,6 +107,7 @@ def grade_milestone(
         rng = np.random.default_rng([seed, number, run])
         tasks = {name: disguise(task, rng) for name, task in milestone.draw(rng).items()}
         for name, task in tasks.items():
+            code = travelling(milestone.training(name))
             gates = [gate for gate in milestone.gates if gate.task == name]
             if missing:
                 why = f"needs {', '.join(missing)}: `tito milestone {number}` says what to do"

@@ -33,12 +33,14 @@ class File:
     size: int
     sha256: str
     mirrors: tuple[str, ...]
+    published_as: str = ""  # its name on the web, where that is another
 
 
 MNIST = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
 )
+SHAKESPEARE = ("https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/",)
 CIFAR10 = ("https://www.cs.toronto.edu/~kriz/",)
 DATA = {
     "mnist": (
@@ -75,6 +77,15 @@ DATA = {
             CIFAR10,
         ),
     ),
+    "shakespeare": (
+        File(
+            "tinyshakespeare.txt",
+            1_115_394,
+            "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+            SHAKESPEARE,
+            published_as="input.txt",
+        ),
+    ),
 }
 
 
@@ -91,7 +102,7 @@ def download(file: File, folder: Path, show: Callable[[int], None] = lambda done
     problems = []
     for mirror in file.mirrors:
         try:
-            _complete(file, mirror + file.name, part, show)
+            _complete(file, mirror + (file.published_as or file.name), part, show)
             _verify(file, part, f"run again, and report {mirror} if it stays so")
         except DownloadError as problem:
             problems.append(str(problem))

@@ -144,3 +144,8 @@ class Milestone:
     gates: tuple[Gate, ...]
     picture: Callable[..., None]  # (figure, {name: task}, {name: what train returned})
     download: Callable[..., tuple[dict[str, Task], tuple[Gate, ...]]] | None = None  # (folder)
+    trainings: Mapping[str, Callable[..., dict[str, np.ndarray]]] = field(default_factory=dict)
+
+    def training(self, task: str) -> Callable[..., dict[str, np.ndarray]]:
+        """Return what trains on the task of this name: one of `trainings`, or else `train`."""
+        return self.trainings.get(task, self.train)

@@ -66,9 +66,9 @@ def _train(milestone: Milestone, name: str, task: Task, seed: int) -> dict[str, 
         def watch(share: float, words: str, said: str = "") -> None:
             progress.update(bar, completed=share, words=words)
             if said:
-                progress.console.print(said, markup=False, highlight=False)
+                progress.console.print(said, markup=False, highlight=False, soft_wrap=True)
 
-        result = milestone.train(**task.arguments(), seed=seed, watch=watch)
+        result = milestone.training(name)(**task.arguments(), seed=seed, watch=watch)
         progress.update(bar, completed=1.0)  # it may have ended before its last epoch
     return result
 

@@ -196,7 +196,9 @@ def test_missing_isolation_refuses_or_is_stamped_as_practice(run, finished, monk
 def test_every_script_s_training_can_travel():
     """It uses `np`, `tt`, its arguments and what it defines itself."""
     for number in NUMBERS:
-        assert travelling(find(COURSE, number)[1].train)
+        milestone = find(COURSE, number)[1]
+        for train in (milestone.train, *milestone.trainings.values()):
+            assert travelling(train)
 
 
 def outside(inputs):
