@@ -95,15 +95,21 @@ def find(course: Course, number: int) -> tuple[Listed, Milestone]:
 
 
 def grade_milestone(
-    submission: Submission, number: int, *, course: Course, seed: int, sandbox: Sandbox
+    submission: Submission,
+    number: int,
+    *,
+    course: Course,
+    seed: int,
+    sandbox: Sandbox,
+    runs: int = RUNS,
 ) -> MilestoneGrade:
-    """Train and count in RUNS runs; a pure function of (submission, script, seed)."""
+    """Train and measure in some runs; a pure function of (submission, script, seed)."""
     listed, milestone = find(course, number)
     modules = [one for one in course.assignments if one.id in listed.requires]
     workspace = Workspace(submission, course, sandbox.lane(0), modules)
     missing = [one.source for one in modules if workspace.source(one) is None]
     answers = []
-    for run in range(RUNS):
+    for run in range(runs):
         rng = np.random.default_rng([seed, number, run])
         tasks = {name: disguise(task, rng) for name, task in milestone.draw(rng).items()}
         for name, task in tasks.items():

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from assignments.catalog import load_course
 from autograder.intake import receive
-from autograder.milestones import MilestoneGrade, grade_milestone
+from autograder.milestones import RUNS, MilestoneGrade, grade_milestone
 from autograder.sandbox import Limits, Sandbox
 from autograder.suite import reference_path
 from tests.submissions import build
@@ -34,39 +34,42 @@ class Knockout:
 KNOCKOUTS = (
     Knockout(
         "tensor",
-        "`where` and `argmax` choose the other",
-        (1, 2, 3),
-        "right = where\n"
+        "`where` and `argmax` choose the other, `cat` turns around",
+        (1, 2, 3, 4, 5),
+        "right, straight = where, cat\n"
         "def where(condition, a, b):\n    return right(condition, b, a)\n"
+        "def cat(tensors, dim=0):\n    return straight(tensors[::-1], dim)\n"
         "Tensor.argmax = lambda self, axis=None: apply(np.argmin, self, axis=axis)",
     ),
     Knockout(
         "activations",
-        "`sigmoid` falls, `tanh` answers x, `relu` 0",
-        (1, 2, 3),
+        "`sigmoid` falls, `tanh` answers x, `relu` 0, `gelu` a million",
+        (1, 2, 3, 4, 5),
         "rising = sigmoid_array\n"
         "def sigmoid_array(x):\n    return rising(-x)\n"
         "def tanh(x):\n    return apply(np.positive, x)\n"
-        "def relu_array(x):\n    return np.zeros_like(x)",
+        "def relu_array(x):\n    return np.zeros_like(x)\n"
+        "def gelu_array(x):\n    return np.full_like(x, 1e6)",
     ),
     Knockout(
         "layers",
         "`Linear` draws its weights at every call",
-        (1, 2, 3),
+        (1, 2, 3, 4, 5),
         "calm = Linear.forward\n"
         "Linear.forward = lambda self, x: self.reset_parameters() or calm(self, x)",
     ),
     Knockout(
         "losses",
         "a loss has the wrong sign",
-        (2, 3),
-        "right = _Loss.__call__\n"
-        "_Loss.__call__ = lambda self, input, target: -right(self, input, target)",
+        (2, 3, 4, 5),
+        "right, entropy = _Loss.__call__, cross_entropy\n"
+        "_Loss.__call__ = lambda self, input, target: -right(self, input, target)\n"
+        "def cross_entropy(*given, **settings):\n    return -entropy(*given, **settings)",
     ),
     Knockout(
         "dataloader",
-        "a batch has the labels of other images",
-        (3,),
+        "a batch has the labels of other examples",
+        (3, 4, 5),
         "right = TensorDataset.__getitems__\n"
         "TensorDataset.__getitems__ = lambda self, indices: (\n"
         "    right(self, indices)[0], right(self, indices[::-1])[1])",
@@ -74,7 +77,7 @@ KNOCKOUTS = (
     Knockout(
         "autograd",
         "weights get no gradient, biases do",
-        (2, 3),
+        (2, 3, 4, 5),
         "right = RULES[layers.linear_array]\n"
         "def linear_rule(y, *given):\n"
         "    to_x, to_weight, to_bias = right(y, *given)\n"
@@ -84,31 +87,72 @@ KNOCKOUTS = (
     Knockout(
         "optimizers",
         "`SGD` and `Adam` go uphill",
-        (2, 3),
+        (2, 3, 4, 5),
         "down = SGD.update, Adam.update\n"
         "SGD.update = lambda self, p, g, *more: down[0](self, p, -g, *more)\n"
         "Adam.update = lambda self, p, g, *more: down[1](self, p, -g, *more)",
     ),
     Knockout(
         "training",
-        "`train_step` clears the gradients before it steps",
-        (3,),
+        "`train_step` and `clip_grad_norm_` clear the gradients",
+        (3, 4, 5),
         "right = Trainer.train_step\n"
+        "def clip_grad_norm_(parameters, max_norm):\n"
+        "    for parameter in parameters:\n        parameter.grad = None\n"
         "def train_step(self, batches):\n"
         "    step, clear = type(self.optimizer).step, self.optimizer.zero_grad\n"
         "    self.optimizer.step = lambda: clear() or step(self.optimizer)\n"
         "    return right(self, batches)\n"
         "Trainer.train_step = train_step",
     ),
+    Knockout(
+        "convolutions",
+        "`Conv2d` draws its weights at every call",
+        (4,),
+        "calm = Conv2d.forward\n"
+        "Conv2d.forward = lambda self, x: self.reset_parameters() or calm(self, x)",
+    ),
+    Knockout(
+        "tokenization",
+        "`encode` shuffles the characters",
+        (5,),
+        "right = CharTokenizer.encode\n"
+        "CharTokenizer.encode = lambda self, text: right(self, ''.join(sorted(text)))",
+    ),
+    Knockout(
+        "embeddings",
+        "places are not told apart",
+        (5,),
+        "LearnedPositionalEmbedding.forward = lambda self, x: x",
+    ),
+    Knockout(
+        "attention",
+        "a place sees what comes after it",
+        (5,),
+        "right = MultiHeadAttention.forward\n"
+        "def forward(self, *given, is_causal=False, **more):\n"
+        "    return right(self, *given, **more)\n"
+        "MultiHeadAttention.forward = forward",
+    ),
+    Knockout(
+        "transformers",
+        "a block hands on what came, and adds nothing",
+        (5,),
+        "TransformerBlock.forward = lambda self, x, is_causal=True: x",
+    ),
 )
 
 
-def broken(knockout: Knockout, number: int, sandbox: Sandbox, folder: Path) -> MilestoneGrade:
+def broken(
+    knockout: Knockout, number: int, sandbox: Sandbox, folder: Path, runs: int = RUNS
+) -> MilestoneGrade:
     """Grade a milestone of a submission that is the reference but for one mistake."""
     files = {one.source: reference_path(one).read_bytes() for one in COURSE.assignments}
     files[f"tinytorch/{knockout.module}.py"] += f"\n\n{knockout.code}\n".encode()
     with receive(build.folder(folder / "submission", files)) as submission:
-        return grade_milestone(submission, number, course=COURSE, seed=0, sandbox=sandbox)
+        return grade_milestone(
+            submission, number, course=COURSE, seed=0, sandbox=sandbox, runs=runs
+        )
 
 
 def table(found: dict[tuple[str, int], str]) -> str:
