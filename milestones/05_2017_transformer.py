@@ -37,7 +37,7 @@ def reverse(inputs, labels, tests, seed, watch):
     Return what it writes after each test, the losses, and where it looks, (heads, places, places).
     """
     tt.manual_seed(seed)
-    length, bar, epochs = inputs.shape[1], int(inputs.max()) + 1, 5  # the bar is a token of its own
+    length, bar, epochs = inputs.shape[1], int(inputs.max()) + 1, 3  # the bar is a token of its own
 
     def begun(sequences):
         return np.concatenate([sequences, np.full((len(sequences), 1), bar)], axis=1)
@@ -135,6 +135,7 @@ def _map(figure, heads):
         axes.imshow(weights[length:, :], cmap="Blues", vmin=0, vmax=1)
         axes.axvline(length - 0.5, color=stage.WRONG)
         axes.set(xlabel="place looked at", ylabel="place written", title=f"head {number}")
+        axes.set(xticks=range(0, 2 * length, 2), yticks=range(0, length, 2))
 
 
 MILESTONE = Milestone(
