@@ -28,6 +28,7 @@ NAMES = """
     loader
     bpe
     mnist
+    milestones
     mlp
     cnn
     gpt

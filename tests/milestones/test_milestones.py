@@ -7,7 +7,6 @@ import json
 import os
 import re
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,10 @@ from tests.milestones.knockouts import MILESTONES
 from tests.student import ROOT, StudentRepository
 
 DATA = Path(os.environ.get(FOLDER) or ROOT.parent / "shared" / "data")
-MODULES = "tensor activations layers losses dataloader autograd optimizers training".split()
+MODULES = """
+    tensor activations layers losses dataloader autograd optimizers training
+    convolutions tokenization embeddings attention transformers
+""".split()
 BY_YEAR = {
     one.year: importlib.import_module(f"milestones.{one.script.stem}").MILESTONE
     for one in MILESTONES
@@ -29,7 +31,7 @@ BY_YEAR = {
 
 @pytest.fixture
 def student(tmp_path):
-    """A student who has finished the eight modules of the foundations."""
+    """A student who has finished all that the milestones need."""
     made = StudentRepository(tmp_path / "my course work")
     made.finish(*MODULES)
     return made
@@ -50,9 +52,9 @@ def run(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 @pytest.mark.parametrize("year", BY_YEAR)
-def test_the_gates_hold_for_three_seeds_within_a_minute(year, seed):
-    """Examples and training are drawn from the seed; the bound of the course is 60 s."""
-    milestone, started = BY_YEAR[year], time.perf_counter()
+def test_the_gates_hold_for_three_seeds(year, seed):
+    """Examples and training are drawn from the seed; how long it takes, `make bench` measures."""
+    milestone = BY_YEAR[year]
     tasks = milestone.draw(np.random.default_rng(seed))
     for name, task in tasks.items():
         result = milestone.training(name)(**task.arguments(), seed=seed, watch=None)
@@ -60,7 +62,6 @@ def test_the_gates_hold_for_three_seeds_within_a_minute(year, seed):
         for gate in milestone.gates:
             if gate.task == name:
                 assert gate.holds(task.measure(gate.measure, predicted)), gate
-    assert time.perf_counter() - started < 60
 
 
 @pytest.mark.parametrize("number", range(1, 1 + len(MILESTONES)))
@@ -111,13 +112,11 @@ def test_without_matplotlib_there_is_no_picture_but_a_cure(run, monkeypatch, tmp
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason=f"MNIST is not here: set {FOLDER} to its folder")
-def test_mnist_is_read_at_its_gate_within_a_minute(student):
+def test_mnist_is_read_at_its_gate(student):
     """`--data` takes the published files; one thread, as tito starts it."""
-    started = time.perf_counter()
     done = student.tito("milestone", "3", "--data", str(DATA))
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"accuracy, MNIST: 98\.\d\d%, gate ≥ 97.5 %: holds", done.stdout)
-    assert time.perf_counter() - started < 60
 
 
 def test_a_milestone_without_larger_data_refuses_them(student):
