@@ -10,7 +10,6 @@ from pathlib import Path
 from tests.bench.measure import Bar, interleave, median_ratio
 from tinytorch.tokenization import BPETokenizer
 
-FOLDER, FILE = "TINYTORCH_DATA", "tinyshakespeare.txt"  # taken instead where it is
 ROOT = Path(__file__).resolve().parents[2]
 SIZE, VOCABULARY, LINES, ROUNDS = 1_000_000, 2048, 100, 9
 TRAINING = ("BPE training, 1 MB, 2048 tokens", 1.3)
@@ -31,13 +30,13 @@ def bars() -> list[Bar]:
             Bar(*WARM, None, **least),
             Bar(*COLD, None, **least),
         ]
-    text, name = _text()
+    text = _text()
     lines = text.splitlines(keepends=True)
     documents = ["".join(lines[i : i + LINES]) for i in range(0, len(lines), LINES)]
     training, warm, cold, tokens = _measured(documents)
     note = (
-        f"{len(text.encode()) / 1e6:.2f} MB of {name} in documents of {LINES} lines, one thread "
-        f"(RAYON_NUM_THREADS=1) / tokenizers {tokenizers.__version__}"
+        f"{len(text.encode()) / 1e6:.2f} MB of the course's own lessons and code in documents of "
+        f"{LINES} lines, one thread (RAYON_NUM_THREADS=1) / tokenizers {tokenizers.__version__}"
     )
     details = {
         "rounds": ROUNDS,
@@ -79,16 +78,13 @@ def _measured(documents: list[str]) -> tuple:
     return training, warm, cold, tokens
 
 
-def _text() -> tuple[str, str]:
-    """Return the text, and what it is: the file, or this repository's lessons and code."""
-    folder = os.environ.get(FOLDER)
-    if folder and (path := Path(folder) / FILE).is_file():
-        return path.read_text(encoding="utf-8"), FILE
+def _text() -> str:
+    """Return the first megabyte of the lessons and then the code of this repository."""
     paths = sorted((ROOT / "assignments").rglob("*.md"))
     for part in ("tinytorch", "assignments", "milestones", "autograder"):
         paths += sorted((ROOT / part).rglob("*.py"))
     text = "".join(path.read_text(encoding="utf-8") for path in paths)
-    return text.encode()[:SIZE].decode("utf-8", "ignore"), "this course's lessons and code"
+    return text.encode()[:SIZE].decode("utf-8", "ignore")
 
 
 def _theirs(documents: list[str]):

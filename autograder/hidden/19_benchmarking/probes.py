@@ -98,9 +98,9 @@ def interval(samples, statistic, settings):
     return [low, high, type(low).__name__, bool((before == samples).all())]
 
 
-def interval_by_default(samples):
-    """The bounds without any setting."""
-    return list(tt.benchmarking.bootstrap_interval(samples))
+def interval_by_default(samples, resamples):
+    """The bounds of the median, at the confidence and with the seed that nobody has to name."""
+    return list(tt.benchmarking.bootstrap_interval(samples, resamples=resamples))
 
 
 def compared(first, second, settings, found):

@@ -128,7 +128,7 @@ def interval_random(agree, refuses, rng):
 def interval_rows(agree, rng):
     pairs = np.abs(rng.normal([2, 3], 0.4, (12, 2)))
     agree("interval", samples=pairs, statistic="ratio", settings=settings(rng))
-    agree("interval_by_default", samples=rng.normal(5, 1, 9))
+    agree("interval_by_default", samples=rng.normal(5, 1, 9), resamples=int(rng.integers(20, 40)))
 
 
 @shown("compare: turns", 3, "A row of `pairs` is (first, second), whoever began.")
