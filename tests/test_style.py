@@ -21,7 +21,7 @@ LONG = {
     "01_tensor": 440,  # some sixty names
     "05_dataloader": 420,  # datasets, samplers, a loader, transforms, the readers of two formats
     "06_autograd": 440,  # the rules of fifty operations
-    "08_training": 380,  # schedules, clipping, checkpoints, a trainer
+    "08_training": 400,  # schedules, clipping, checkpoints in two formats, a trainer
     "09_convolutions": 530,  # pools, norms, their rules and layers, a convolution fast in any shape
     "14_profiling": 400,  # the costs of seventy operations, two seams, memory, four ways to show
 }

@@ -292,20 +292,24 @@ def unpack(tree, arrays: list[np.ndarray]):
     return arrays[content] if kind == "array" else from_numpy(arrays[content])
 
 
+SAFETENSORS = ".safetensors"
+
+
 def save(file, /, **state) -> None:
     """Write numbers, texts, arrays, tensors, and lists and dicts of them, to one `.npz` file.
 
-    A path gets the new file whole or keeps its old one, whatever happens meanwhile. A file object
-    is written to. TypeError for what `pack` refuses.
+    A path that ends in `.safetensors` gets that format, which other frameworks read: tensors and
+    arrays by name, as in `save("model.safetensors", **model.state_dict())`, and nothing else. A
+    path gets the new file whole or keeps its old one, whatever happens meanwhile. A file object is
+    written to. TypeError for what `pack` refuses, or the format cannot hold.
     """
-    arrays = []
-    text = json.dumps(pack(state, arrays)).encode()
     if hasattr(file, "write"):
-        return np.savez(file, *arrays, state=np.frombuffer(text, np.uint8))
+        return _write_npz(file, state)
+    write = _write_safetensors if os.fspath(file).endswith(SAFETENSORS) else _write_npz
     part = f"{os.fspath(file)}.{os.getpid()}.part"
     try:
         with open(part, "wb") as stream:
-            save(stream, **state)
+            write(stream, state)
             os.fsync(stream.fileno())  # or a power cut could leave the new name without its bytes
         os.replace(part, file)
     finally:
@@ -313,14 +317,42 @@ def save(file, /, **state) -> None:
             os.remove(part)
 
 
+def _write_npz(stream, state: dict) -> None:
+    arrays = []
+    text = json.dumps(pack(state, arrays)).encode()
+    np.savez(stream, *arrays, state=np.frombuffer(text, np.uint8))
+
+
+def _write_safetensors(stream, state: dict) -> None:
+    arrays = {name: x.data if isinstance(x, Tensor) else x for name, x in state.items()}
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
+            wanted = f"expected tensors and arrays alone, as {SAFETENSORS} files hold no others"
+            raise TypeError(f"save: {wanted}, got {name}, {type(array).__name__}")
+    arrays = {name: np.ascontiguousarray(x).reshape(x.shape) for name, x in arrays.items()}
+    stream.write(_safetensors().save(arrays))
+
+
+def _safetensors():
+    """Return the library that reads and writes the format."""
+    try:
+        import safetensors.numpy
+    except ModuleNotFoundError:
+        cure = "run `pip install safetensors`, or use a path that ends in .npz"
+        raise ModuleNotFoundError(f"{SAFETENSORS}: the library is missing: {cure}") from None
+    return safetensors.numpy
+
+
 def load(file) -> dict:
     """Return what `save` wrote, from a path or a file object; nothing in the file is ever run.
 
-    ValueError says in one line why a file is no checkpoint, or is one no longer.
+    Of a path that ends in `.safetensors`, whoever wrote it, the tensors by name. ValueError says in
+    one line why a file is no checkpoint, or is one no longer.
     """
     if not hasattr(file, "read"):
+        read = _read_safetensors if os.fspath(file).endswith(SAFETENSORS) else load
         with open(file, "rb") as stream:
-            return load(stream)
+            return read(stream)
     try:
         with np.load(file, allow_pickle=False) as members:
             packed = any(info.compress_type for info in members.zip.infolist())
@@ -329,9 +361,21 @@ def load(file) -> dict:
             _require(all(a.dtype.kind in "fiubc" for a in arrays), "an array is not of numbers")
             return dict(**unpack(json.loads(members["state"].tobytes()), arrays))
     except Exception as error:  # a file can be damaged, or made to break its reader, in any way
-        why = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        name = getattr(file, "name", "the file")
-        raise ValueError(f"load: {name} is no whole checkpoint ({why:.200})") from None
+        raise _damaged(file, "checkpoint", error) from None
+
+
+def _read_safetensors(stream) -> dict:
+    read = _safetensors().load
+    try:
+        return {name: Tensor(array) for name, array in read(stream.read()).items()}
+    except Exception as error:  # see `load`
+        raise _damaged(stream, f"{SAFETENSORS} file", error) from None
+
+
+def _damaged(file, kind: str, error: Exception) -> ValueError:
+    """The error for a file that cannot be read, in one line."""
+    why = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return ValueError(f"load: {getattr(file, 'name', 'the file')} is no whole {kind} ({why:.200})")
 
 
 def accuracy(output: Tensor, target: Tensor) -> float:
