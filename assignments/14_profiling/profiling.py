@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tinytorch import activations, layers, losses
+from tinytorch import activations, attention, convolutions, embeddings, layers, losses
 from tinytorch.layers import Module, set_caller
 from tinytorch.tensor import cast, concatenate, set_runner
 
@@ -100,6 +100,7 @@ def linear_flops(y: np.ndarray, x: np.ndarray, weight: np.ndarray, bias: np.ndar
     raise NotImplementedError("14_profiling: linear_flops")
 
 
+@flops(convolutions.conv2d_array)
 def conv2d_flops(y, x, weight, bias, stride, padding, dilation, groups) -> int:
     """Count, for each number of y, 2 · C / groups · KH · KW, and one more if there is a bias.
 
@@ -113,6 +114,7 @@ def conv2d_flops(y, x, weight, bias, stride, padding, dilation, groups) -> int:
     raise NotImplementedError("14_profiling: conv2d_flops")
 
 
+@flops(attention.attention_array)
 def attention_flops(y, q, k, v, bias=None, is_causal: bool = False, **kwargs) -> int:
     """Count softmax(Q Kᵀ / √E + bias) V over the pairs of a query and a key that take part.
 
@@ -153,6 +155,43 @@ def var_flops(y: np.ndarray, x: np.ndarray, axis=None, ddof: int = 0, keepdims=F
     return 4 * x.size
 
 
+@flops(convolutions.max_pool2d_array)
+def max_pool2d_flops(y, x, kernel_size, stride, padding) -> int:
+    """Count the comparisons of a window, for each number of y."""
+    return y.size * (math.prod(kernel_size) - 1)
+
+
+@flops(convolutions.avg_pool2d_array)
+def avg_pool2d_flops(y, x, kernel_size, stride, padding) -> int:
+    """Count the additions of a window and a division, for each number of y."""
+    return y.size * math.prod(kernel_size)
+
+
+@flops(convolutions.adaptive_avg_pool2d_array)
+def adaptive_avg_pool2d_flops(y, x, output_size) -> int:
+    """Count the additions of a region and a division, for each; regions may overlap."""
+    seen = (
+        sum(-(-(i + 1) * size // places) - i * size // places for i in range(places))
+        for size, places in zip(x.shape[2:], output_size, strict=True)
+    )
+    return math.prod(x.shape[:2]) * math.prod(seen)
+
+
+@flops(convolutions.batch_norm_array)
+def batch_norm_flops(y, x, weight, bias, mean, var, eps, training) -> int:
+    """Count a product and a sum for each number, and what makes their factors for each channel.
+
+    Per channel: var + eps, its root, one by it, times weight; times mean, from bias.
+    """
+    return 2 * x.size + mean.size * (4 + (weight is not None) + (bias is not None))
+
+
+@flops(attention.packed_attention_array)
+def packed_attention_flops(y, heads, bias=None, is_causal: bool = False, **kwargs) -> int:
+    """Count `attention_flops` of the three thirds."""
+    return attention_flops(y, *attention.thirds(heads), bias, is_causal)
+
+
 def per_number(cost: int) -> Callable:
     """Return a counter of operations that cost so much for each number of their result."""
     return lambda y, *inputs, **kwargs: cost * y.size
@@ -163,17 +202,17 @@ def per_input(cost: int) -> Callable:
     return lambda y, x, *inputs, **kwargs: cost * x.size
 
 
-# Numbers that move: no FLOPs.
-flops(np.reshape, np.transpose, np.broadcast_to, np.copy, cast, concatenate, getitem, np.where)(
-    per_number(0)
-)
+moves = (np.reshape, np.transpose, np.broadcast_to, np.copy, cast, concatenate, getitem, np.where)
+flops(*moves, embeddings.embedding_array)(per_number(0))
 flops(pow, activations.relu_array)(per_number(1))
 flops(np.clip, activations.leaky_relu_array)(per_number(2))  # two comparisons; one and a product
 flops(activations.sigmoid_array)(per_number(4))  # 1 / (1 + exp(-x))
-flops(activations.gelu_array)(per_number(9))  # ½ x (1 + tanh(c x (1 + 0.044715 x²)))
+flops(activations.gelu_array)(per_number(8))  # ½ x (1 + tanh(x (c + d x²)))
 flops(activations.silu_array)(per_number(5))  # x · sigmoid(x)
 # Of n numbers: the largest, n differences, n exp, their sum; then n quotients, or n differences.
 flops(activations.softmax_array, activations.log_softmax_array)(per_number(5))
+flops(embeddings.rotate_array)(per_number(3))  # of two products each, one sum
+flops(convolutions.channel_moments)(per_input(4))  # as var
 flops(losses.nll_loss_array)(lambda y, x, target, **kwargs: 2 * target.size)
 flops(losses.cross_entropy_array)(
     lambda y, x, target, **kwargs: 5 * x.size + 2 * target.size
@@ -182,7 +221,7 @@ flops(losses.binary_cross_entropy_array)(per_input(8))  # -(t log p + (1 - t) lo
 flops(losses.binary_cross_entropy_with_logits_array)(per_input(9))
 
 
-GATHERS = {getitem}  # they read of their input no more than they return
+GATHERS = {getitem, embeddings.embedding_array}  # they read of their input no more than they return
 
 
 def moved_bytes(op: Callable, y: np.ndarray, inputs: list) -> tuple[int, int]:
@@ -480,7 +519,7 @@ class Profiler:
         cells = [("", "calls", "FLOP", "moved", "allocated", "peak", "FLOP/B", "time")]
         for row in rows:
             sizes = [si(n, "B") for n in (row.moved, row.allocated, row.peak)]
-            intensity, seconds = f"{row.intensity:.2f}", si(row.seconds, "s")
+            intensity, seconds = f"{row.intensity:.2f}", f"{row.seconds * 1e6:,.0f} µs"
             cells.append((row.name, str(row.calls), si(row.flops), *sizes, intensity, seconds))
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         lines = [
@@ -524,7 +563,7 @@ def si(number: float, unit: str = "") -> str:
         return f"0 {unit}".rstrip()
     power = min(max(math.floor(math.log10(abs(number)) / 3 + 1e-9), -3), 4)
     scaled = number / 1000**power
-    return f"{scaled:.3g} {'nµm kMGT'[power + 3]}".rstrip() + unit
+    return f"{scaled:.3g} {'nµm kMGT'[power + 3].strip()}{unit}".rstrip()
 
 
 def chrome_trace(profile: Profiler) -> dict:

@@ -10,9 +10,8 @@ from tinytorch import Linear, Profiler, Sequential, manual_seed, no_grad, randn
 LAYERS, SIZE, ROWS = 10, 256, 64
 RIGHT = (9, -4, "left")
 BESIDE = {
-    "add": (0, -16, "left"),
-    "relu": (-9, 4, "right"),
-    "gelu": (4, -15, "left"),
+    "add": (-9, 2, "right"),
+    "relu": (6, -14, "left"),
     "matrix times matrix": (9, -16, "center"),
 }
 
