@@ -23,7 +23,8 @@ LONG = {
     "06_autograd": 440,  # the rules of fifty operations
     "08_training": 400,  # schedules, clipping, checkpoints in two formats, a trainer
     "09_convolutions": 530,  # pools, norms, their rules and layers, a convolution fast in any shape
-    "14_profiling": 400,  # the costs of seventy operations, two seams, memory, four ways to show
+    "14_profiling": 420,  # the costs of seventy operations, two seams, memory, four ways to show
+    "15_quantization": 320,  # observers, integer layers, calibration, fake-quantized training
 }
 ALLOWED = {
     path: most

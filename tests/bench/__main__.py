@@ -32,6 +32,7 @@ NAMES = """
     mlp
     cnn
     gpt
+    quantization
     imports
 """.split()
 BENCHMARKS = {name: import_module(f"tests.bench.{name}") for name in NAMES}
