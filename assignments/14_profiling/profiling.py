@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tinytorch import activations, attention, convolutions, embeddings, layers, losses
+from tinytorch import activations, attention, convolutions, embeddings, layers, losses, transformers
 from tinytorch.layers import Module, set_caller
 from tinytorch.tensor import cast, concatenate, set_runner
 
@@ -190,6 +190,21 @@ def batch_norm_flops(y, x, weight, bias, mean, var, eps, training) -> int:
 def packed_attention_flops(y, heads, bias=None, is_causal: bool = False, **kwargs) -> int:
     """Count `attention_flops` of the three thirds."""
     return attention_flops(y, *attention.thirds(heads), bias, is_causal)
+
+
+@flops(transformers.layer_norm_array)
+def layer_norm_flops(y, x, weight, bias, eps) -> int:
+    """Count four for each number as in `var`, the product with 1 / √(var + eps), weight and bias.
+
+    And three for each row: what makes that factor.
+    """
+    return x.size * (6 + (bias is not None)) + 3 * (x.size // max(weight.size, 1))
+
+
+@flops(transformers.rms_norm_array)
+def rms_norm_flops(y, x, weight, eps) -> int:
+    """Count square, sum, quotient and weight for each number, and √(mean + eps) for each row."""
+    return 4 * x.size + 2 * (x.size // max(weight.size, 1))
 
 
 def per_number(cost: int) -> Callable:

@@ -114,13 +114,6 @@ def test_the_costs_of_an_operation_on_three_by_four_numbers(compute, flops, move
     assert costs(compute, (3, 4)) == (flops, moved, allocated)
 
 
-def test_losses_cost_their_softmax():
-    """Log-softmax is 5 for each of 12 numbers; then a label's own is negated and averaged."""
-    target = Tensor([0, 1, 2])
-    assert costs(lambda x: tinytorch.cross_entropy(x, target), (3, 4))[0] == 60 + 6
-    assert costs(lambda x: tinytorch.mse_loss(x, x), (3, 4))[0] == 3 * 12
-
-
 class Block(Module):
     """A layer that keeps a layer in a list, and is a part of a model."""
 
@@ -169,11 +162,15 @@ def test_layers_cost_their_closed_forms():
         ("BatchNorm1d(3).eval()", (5, 3), 2 * 15 + 6 * 3),
         ("LearnedPositionalEmbedding(9, 4)", (2, 5, 4), 40),
         ("RotaryEmbedding(4)", (2, 5, 4), 120),
+        ("LayerNorm(4)", (2, 5, 4), 7 * 40 + 3 * 10),
+        ("LayerNorm(4, bias=False)", (2, 5, 4), 6 * 40 + 3 * 10),
+        ("LayerNorm((5, 4))", (2, 5, 4), 7 * 40 + 3 * 2),
+        ("RMSNorm(4)", (2, 5, 4), 4 * 40 + 2 * 10),
     ],
 )
 def test_a_layer_costs_its_closed_form(layer, shape, flops):
     """As the textbook has it, whatever tricks compute it."""
-    model = eval(layer, vars(tinytorch.convolutions) | vars(tinytorch.embeddings))
+    model = eval(f"tinytorch.{layer}")
     with Profiler() as profile, tinytorch.no_grad():
         model(randn(*shape))
     assert profile.uncounted == []
@@ -187,6 +184,21 @@ def test_a_lookup_of_embeddings_computes_nothing_and_reads_what_it_takes():
         table(Tensor([[1, 2, 3], [3, 2, 1]]))
     (row,) = profile.by_operation()
     assert (row.flops, row.moved) == (0, 6 * 8 + 2 * 6 * 16)
+
+
+def test_a_whole_gpt_costs_the_sum_of_its_closed_forms():
+    """Per block two norms, four products, a causal attention, GELU and two sums; then the words."""
+    b, t, d, h, words = 2, 6, 8, 2, 11
+    settings = dict(vocab_size=words, block_size=t, n_layer=1, n_head=h, n_embd=d)
+    model = tinytorch.GPT(tinytorch.GPTConfig(**settings)).eval()
+    with Profiler() as profile, tinytorch.no_grad():
+        model(Tensor(np.zeros((b, t), np.int64)))
+    rows, head = b * t, d // h
+    pairs = t * (t + 1) // 2
+    block = 2 * rows * (7 * d + 3) + rows * 12 * d * 2 * d + rows * 9 * d + 8 * rows * 4 * d
+    block += b * h * (pairs * (4 * head + 5) + t * head) + 2 * rows * d
+    assert profile.uncounted == []
+    assert profile.flops == block + rows * d + rows * (7 * d + 3) + rows * 2 * d * words
 
 
 @pytest.mark.parametrize("causal", [False, True])

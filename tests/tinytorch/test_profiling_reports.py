@@ -103,3 +103,15 @@ def test_a_machine_is_measured_by_its_fastest_run():
     machine = profiling.measure_machine(64, repeat=3, clock=lambda: next(times))
     assert machine == (2 * 64**3 / 0.5, 2 * 16 * 64 * 64 * 4 / 0.25)
     assert machine.ridge == pytest.approx(machine.flops_per_second / machine.bytes_per_second)
+
+
+def test_losses_cost_their_softmax():
+    """Log-softmax is 5 for each of 12 numbers; then a label's own is negated and averaged."""
+    x, target = randn(3, 4), Tensor([0, 1, 2])
+    for compute, flops in (
+        (lambda: tinytorch.cross_entropy(x, target), 60 + 6),
+        (lambda: tinytorch.mse_loss(x, x), 3 * 12),
+    ):
+        with Profiler() as profile:
+            compute()
+        assert profile.flops == flops
