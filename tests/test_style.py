@@ -24,7 +24,7 @@ LONG = {
     "08_training": 400,  # schedules, clipping, checkpoints in two formats, a trainer
     "09_convolutions": 530,  # pools, norms, their rules and layers, a convolution fast in any shape
     "14_profiling": 420,  # the costs of seventy operations, two seams, memory, four ways to show
-    "15_quantization": 320,  # observers, integer layers, calibration, fake-quantized training
+    "15_quantization": 350,  # observers, integer layers, calibration, fake-quantized training
 }
 ALLOWED = {
     path: most

@@ -15,11 +15,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tinytorch.attention import MultiHeadAttention
 from tinytorch.autograd import no_grad, vjp
 from tinytorch.convolutions import Conv2d, conv2d, conv2d_array
+from tinytorch.embeddings import Embedding
 from tinytorch.layers import Linear, Module, linear, set_caller
 from tinytorch.profiling import flops
-from tinytorch.tensor import Tensor, apply
+from tinytorch.tensor import Tensor, apply, from_numpy
 
 __all__ = [
     "FakeQuantConv2d",
@@ -28,7 +30,9 @@ __all__ = [
     "MinMaxObserver",
     "MovingAverageObserver",
     "Quantized",
+    "QuantizedAttention",
     "QuantizedConv2d",
+    "QuantizedEmbedding",
     "QuantizedLinear",
     "calibrate",
     "choose_qparams",
@@ -429,7 +433,62 @@ class QuantizedConv2d(QuantizedLayer):
         return apply(quantized_conv2d_array, x, *self._buffers_in_order(), **self.how)
 
 
+def quantized_embedding_array(x, values, scale) -> np.ndarray:
+    """Look rows of int8 up, and make floats of those alone: ids (...) -> (..., D)."""
+    return values[x] * scale[x][..., None]
+
+
+flops(quantized_embedding_array)(lambda y, *inputs: y.size)
+
+
+class QuantizedEmbedding(Module):
+    """`Embedding` with rows of int8, each with its own scale."""
+
+    def __init__(self, layer: Embedding):
+        """Quantize the table."""
+        super().__init__()
+        table = quantize_array(layer.weight.data, axis=0, symmetric=True)
+        self.register_buffer("values", table.values)
+        self.register_buffer("scale", table.scale)
+
+    @property
+    def weight(self) -> Tensor:
+        """The whole table in floats, made when asked for: a GPT's last product takes it."""
+        return from_numpy(dequantize(self.values.data, self.scale.data, 0, axis=0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `quantized_embedding_array` of the ids."""
+        return apply(quantized_embedding_array, x, self.values, self.scale)
+
+    def extra_repr(self) -> str:
+        """Show the shape of the table."""
+        return f"values={self.values.shape}, int8"
+
+
+class QuantizedAttention(MultiHeadAttention):
+    """`MultiHeadAttention` that keeps in_proj_weight in int8, and makes floats of it for each call.
+
+    Its products stay those of floats; out_proj is a layer of its own.
+    """
+
+    def __init__(self, layer: MultiHeadAttention):
+        """Take over all but the weight, and quantize that."""
+        Module.__init__(self)
+        for name, value in vars(layer).items():
+            if name != "in_proj_weight":
+                setattr(self, name, value)
+        weight = quantize_array(layer.in_proj_weight.data, axis=0, symmetric=True)
+        self.register_buffer("in_proj_values", weight.values)
+        self.register_buffer("in_proj_scale", weight.scale)
+
+    @property
+    def in_proj_weight(self) -> Tensor:
+        """The weight in floats."""
+        return from_numpy(dequantize(self.in_proj_values.data, self.in_proj_scale.data, 0, axis=0))
+
+
 KINDS = {Linear: QuantizedLinear, Conv2d: QuantizedConv2d}
+WEIGHTS_ALONE = {Embedding: QuantizedEmbedding, MultiHeadAttention: QuantizedAttention}
 
 
 def _kind(layer, kinds):
@@ -479,12 +538,11 @@ def replaced(value, make: Callable, done: dict):
     """
     if isinstance(value, Module):
         if value not in done:
-            done[value] = make(value)
-            if done[value] is value:
-                for name, child in list(vars(value).items()):
-                    new = replaced(child, make, done)
-                    if new is not child:
-                        setattr(value, name, new)
+            done[value] = new = make(value)
+            for name, child in list(vars(new).items()):
+                changed = replaced(child, make, done)
+                if changed is not child:
+                    setattr(new, name, changed)
         return done[value]
     if isinstance(value, dict | list):
         for key, child in value.items() if isinstance(value, dict) else enumerate(value):
@@ -498,8 +556,9 @@ def quantize_model(model: Module, data: Iterable, observer: Callable = MinMaxObs
     """Return a copy of a model in eval whose Linear and Conv2d are integer layers.
 
     Their inputs' ranges come from `calibrate` on the data; `from_float` of KINDS makes each, and
-    `replaced` puts it in its place. Layers that the data never reached stay as they are. The model
-    itself does not change. Errors: ValueError if no layer was reached.
+    `replaced` puts it in its place. Layers that the data never reached stay as they are; but a kind
+    of WEIGHTS_ALONE needs no range, and is made of the layer itself. The model does not change.
+    Errors: ValueError if no layer was reached.
 
     >>> from tinytorch.layers import Sequential
     >>> quantize_model(Sequential(Linear(2, 3)), [Tensor([[1.0, 2.0]])])
@@ -514,7 +573,10 @@ def quantize_model(model: Module, data: Iterable, observer: Callable = MinMaxObs
         raise ValueError(f"quantize_model: expected a layer to quantize, got none: {cure}")
 
     def make(layer):
-        return _kind(layer, KINDS).from_float(layer, *ranges[layer]) if layer in ranges else layer
+        if layer in ranges:
+            return _kind(layer, KINDS).from_float(layer, *ranges[layer])
+        kind = _kind(layer, WEIGHTS_ALONE)
+        return kind(layer) if kind else layer
 
     return replaced(copy, make, {})
 

@@ -7,19 +7,17 @@ import numpy as np
 import pytest
 
 import tinytorch
-from milestones import datasets
 from tests.tinytorch.oracles.quantization import RANGES, batches, numbers
 from tinytorch import quantization
 from tinytorch.convolutions import Conv2d, conv2d_array
-from tinytorch.layers import Flatten, Linear, Module, Sequential, set_caller
+from tinytorch.layers import Linear, Module, Sequential, set_caller
 from tinytorch.profiling import Profiler
 from tinytorch.quantization import (
-    FakeQuantConv2d,
-    FakeQuantLinear,
     HistogramObserver,
     MinMaxObserver,
     MovingAverageObserver,
     QuantizedConv2d,
+    QuantizedEmbedding,
     QuantizedLinear,
     calibrate,
     choose_qparams,
@@ -27,7 +25,6 @@ from tinytorch.quantization import (
     fake_quantize,
     int_matmul,
     model_bytes,
-    prepare_qat,
     quantize,
     quantize_array,
     quantize_model,
@@ -275,6 +272,18 @@ def test_layers_are_replaced_wherever_they_stand():
     assert type(quantize_model(Linear(4, 4), [x])) is QuantizedLinear
 
 
+def test_a_table_of_rows_is_quantized_without_data():
+    """Each row in its own range: within half a step of the float row, a quarter of the bytes."""
+    manual_seed(0)
+    table, ids = tinytorch.Embedding(50, 32), Tensor([[3, 1, 3], [0, 49, 2]])
+    made = QuantizedEmbedding(table)
+    error = np.abs(made(ids).data - table(ids).data).max(axis=-1)
+    assert (error <= made.scale.data[ids.data] / 2 * (1 + 1e-4)).all()
+    np.testing.assert_allclose(made.weight.data[ids.data], made(ids).data, rtol=1e-6)
+    assert made(ids).dtype == np.float32
+    assert model_bytes(made) == 50 * 32 + 50 * 4
+
+
 def test_calibration_leaves_the_seam_as_it_was_after_an_error_too():
     """Data that does not fit must not leave an observer behind."""
     model = Sequential(Linear(4, 4))
@@ -294,88 +303,6 @@ def test_the_profiler_sees_integer_layers():
     (row,) = profile.by_operation()
     assert (row.name, row.flops) == ("quantized_linear", 8 * 18 + 4 * 16)
     assert row.moved == 2 * 8 * 4 + 4 * 8 + 2 * 4 * 4 + 4 + 4 + 2 * 4 * 4
-
-
-def trained(model, x, y, epochs, lr=3e-3):
-    """Train on the digits with Adam, in batches of 64."""
-    optimizer, rng = tinytorch.Adam(model.parameters(), lr=lr), np.random.default_rng(0)
-    for _ in range(epochs):
-        order = rng.permutation(len(x))
-        for rows in (order[i : i + 64] for i in range(0, len(order), 64)):
-            optimizer.zero_grad()
-            tinytorch.cross_entropy(model(Tensor(x[rows])), Tensor(y[rows])).backward()
-            optimizer.step()
-    return model.eval()
-
-
-def accuracy(model, x, y):
-    """The share of right answers."""
-    with tinytorch.no_grad():
-        return float((model(Tensor(x)).data.argmax(axis=1) == y).mean())
-
-
-@pytest.fixture(scope="module")
-def digits():
-    """The embedded digits, four fifths to learn from: x, y, and those held back."""
-    x, y = datasets.digits()
-    order = np.random.default_rng(0).permutation(len(x))
-    held, rest = order[: len(x) // 5], order[len(x) // 5 :]
-    return x[rest], y[rest], x[held], y[held]
-
-
-@pytest.fixture(scope="module", params=["linear", "convolutional"])
-def reader(request, digits):
-    """A trained network, with the digits in its shape."""
-    x, y, held, answers = digits
-    manual_seed(0)
-    if request.param == "convolutional":
-        x, held = x.reshape(-1, 1, 8, 8), held.reshape(-1, 1, 8, 8)
-        front = [Conv2d(1, 8, 3, padding=1), tinytorch.ReLU(), Conv2d(8, 16, 3, stride=2)]
-        model = Sequential(*front, tinytorch.ReLU(), Flatten(), Linear(144, 64), Linear(64, 10))
-    else:
-        model = Sequential(Linear(64, 128), tinytorch.ReLU(), Linear(128, 10))
-    return trained(model, x, y, epochs=3), x, held, answers
-
-
-@pytest.mark.parametrize("observer", [MinMaxObserver, MovingAverageObserver, HistogramObserver])
-def test_digits_are_read_as_well_in_a_quarter_of_the_bytes(reader, observer):
-    """At most a point of accuracy and 30 % of the bytes, for a network of either kind."""
-    model, x, held, answers = reader
-    made = quantize_model(model, [Tensor(x[:256])], observer)
-    before, after = accuracy(model, held, answers), accuracy(made, held, answers)
-    assert before > 0.85
-    assert after >= before - 0.01
-    assert model_bytes(made) <= 0.3 * model_bytes(model)
-
-
-def test_training_with_rounding_makes_the_layers_that_quantization_makes(digits):
-    """The fake layer's answer is the integer layer's, and the gradient reaches the weights."""
-    x, y, held, answers = digits
-    manual_seed(0)
-    model = trained(Sequential(Linear(64, 32), tinytorch.ReLU(), Linear(32, 10)), x, y, 3)
-    aware = prepare_qat(model.train())
-    assert type(aware[0]) is FakeQuantLinear and type(model[0]) is Linear
-    before = aware[0].weight.data.copy()
-    np.testing.assert_array_equal(before, model[0].weight.data)
-    trained(aware, x, y, epochs=2, lr=1e-3)
-    assert (aware[0].weight.data != before).mean() > 0.5
-    made = quantize_model(aware, [Tensor(x)])
-    assert [type(layer) for layer in made][::2] == [QuantizedLinear] * 2
-    assert accuracy(made, held, answers) >= accuracy(aware, held, answers) - 0.01
-    layer, low, high = aware[0], *aware[0].observer.range()
-    integers = QuantizedLinear.from_float(layer, low, high)
-    np.testing.assert_allclose(
-        integers(Tensor(held)).data, layer(Tensor(held)).data, rtol=1e-4, atol=1e-5
-    )
-
-
-def test_a_convolution_can_be_trained_with_rounding_too():
-    """Its parameters are the layer's own copies, and get gradients."""
-    layer = prepare_qat(Sequential(Conv2d(2, 3, 3, padding=1)))[0]
-    assert type(layer) is FakeQuantConv2d
-    layer(randn(2, 2, 5, 5)).sum().backward()
-    assert [parameter.grad is not None for parameter in layer.parameters()] == [True, True]
-    assert layer.eval()(randn(1, 2, 5, 5)).shape == (1, 3, 5, 5)
 
 
 @pytest.mark.parametrize("bits", [1, 9, 8.5])
