@@ -117,7 +117,7 @@ def attention_array(
     scale = q.dtype.type(1 / math.sqrt(q.shape[-1]))
     limit = math.log(np.finfo(q.dtype).max) / 2
     for one, rows, end in blocks(shape, q.itemsize, is_causal):
-        p = (q[one][..., rows, :] * scale) @ k[one][..., :end, :].mT
+        p = (q[one][..., rows, :] * scale) @ turned(k[one][..., :end, :])
         # Two looks at all scores take a third of the time of taking from each row its largest.
         small = bias is None and p.size > 0 and -limit < p.min() and p.max() < limit
         if bias is not None:
@@ -210,7 +210,7 @@ def attention_gradients(g, y, q, k, v, weights, is_causal, found) -> None:
     for (one, rows, end), p in reversed(every):
         asked, part = q[one][..., rows, :], g[one][..., rows, :]
         scaled = part * scale
-        slope = scaled @ v[one][..., :end, :].mT
+        slope = scaled @ turned(v[one][..., :end, :])
         slope -= np.einsum("...d,...d->...", scaled, y[one][..., rows, :])[..., None]
         slope *= p
         np.matmul(slope, k[one][..., :end, :], out=to_q[one][..., rows, :])
@@ -252,6 +252,11 @@ def blocks(
         for start in range(0, max(queries, 1), size):
             stop = min(start + size, queries)
             yield one, slice(start, stop), min(stop, keys) if is_causal else keys
+
+
+def turned(x: np.ndarray) -> np.ndarray:
+    """Return x with rows and columns swapped, as a copy: small products take it a third faster."""
+    return np.ascontiguousarray(x.mT)
 
 
 def softmax_in_place(scores: np.ndarray, small: bool = False) -> None:

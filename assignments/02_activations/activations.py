@@ -35,7 +35,7 @@ __all__ = [
     "tanh",
 ]
 
-BLOCK = 2**14  # numbers of a block, see `by_blocks`
+BLOCK = 2**15  # numbers of a block, see `by_blocks`
 
 
 def relu(x: Tensor) -> Tensor:
