@@ -280,6 +280,12 @@ class TransformerBlock(Module):
         h = x + self.dropout(self.attention(self.norm1(x), is_causal=is_causal))
         return h + self.dropout(self.feed_forward(self.norm2(h)))
 
+    def last(self, x: Tensor) -> Tensor:
+        """Return the last place of `forward`, (..., T, D) -> (..., 1, D): it sees all places."""
+        seen = self.norm1(x)
+        end = x[..., -1:, :] + self.dropout(self.attention(seen[..., -1:, :], seen))
+        return end + self.dropout(self.feed_forward(self.norm2(end)))
+
 
 @dataclass(frozen=True)
 class GPTConfig:
@@ -369,6 +375,17 @@ class GPT(Module):
             x = block(x)
         return self.norm(x)
 
+    def last_features(self, ids: Tensor) -> Tensor:
+        """Return the last place of `features`, (B, T) -> (B, n_embd), with less work.
+
+        The last block needs the other places for their keys and values alone.
+        """
+        self._require_ids("GPT", ids, self.config.block_size)
+        x = self.dropout(self.position_embedding(self.token_embedding(ids)))
+        for block in self.blocks[:-1]:
+            x = block(x)
+        return self.norm(self.blocks[-1].last(x))[:, 0]
+
     def forward(self, ids: Tensor) -> Tensor:
         """Score every id at every place: the product of `features` with each token's own vector.
 
@@ -410,7 +427,8 @@ class GPT(Module):
         """Write on: ids (B, T), T >= 1 -> (B, T + max_new_tokens), each row by itself.
 
         Token by token: the model reads the last block_size ids at most; `next_probabilities` of
-        the scores at the last place, with temperature, top_k and top_p, say what may come; and
+        the scores at the last place, whose `last_features` are enough, with temperature, top_k and
+        top_p, say what may come; and
         `sample` draws one id per row, which is appended. It draws from a new generator of this seed
         or, without one, from `default_generator()`. Meanwhile the model is in eval mode and nothing
         is recorded; afterwards each of its modules has its own mode back.
@@ -427,8 +445,8 @@ class GPT(Module):
         try:
             with no_grad():
                 for _ in range(max_new_tokens):
-                    features = self.features(ids[:, -self.config.block_size :])
-                    scores = linear(features[:, -1], self.token_embedding.weight)
+                    features = self.last_features(ids[:, -self.config.block_size :])
+                    scores = linear(features, self.token_embedding.weight)
                     chances = next_probabilities(scores.data, temperature, top_k, top_p)
                     new = from_numpy(sample(chances, generator)[:, None])
                     ids = cat([ids, new], dim=1)

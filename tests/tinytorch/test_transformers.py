@@ -368,3 +368,14 @@ def test_examples_in_docstrings():
     """Every worked example holds."""
     result = doctest.testmod(transformers)
     assert result.failed == 0 < result.attempted
+
+
+def test_the_last_place_alone_is_what_features_say_of_it():
+    """With less work: the other places of the last block are only looked at."""
+    manual_seed(0)
+    model = GPT(GPTConfig(vocab_size=11, block_size=6, n_layer=2, n_head=2, n_embd=8)).eval()
+    for length in (1, 2, 6):
+        ids = Tensor(np.random.default_rng(length).integers(0, 11, (3, length)))
+        whole, last = model.features(ids), model.last_features(ids)
+        assert last.shape == (3, 8)
+        np.testing.assert_allclose(last.detach().numpy(), whole.detach().numpy()[:, -1], atol=1e-6)

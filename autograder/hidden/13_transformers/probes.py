@@ -153,6 +153,7 @@ def written(sizes, tables, ids, count, settings, seed):
         return tt.linear(features(ids), model.token_embedding.weight)
 
     model.features, model.forward = features, forward
+    model.last_features = lambda ids: features(ids)[:, -1]
     tt.manual_seed(seed)
     new = model.generate(tt.tensor.from_numpy(ids), count, **settings)
     modes = [model.training, [block.training for block in model.blocks]]
