@@ -89,7 +89,7 @@ class Lesson:
     hidden: tuple[np.ndarray, np.ndarray]
 
 
-def lesson(rng: np.random.Generator, tests: int = 1000) -> Lesson:
+def lesson(rng: np.random.Generator, tests: int = 4000) -> Lesson:
     """Draw what one training is given: a fifth is held back, pixels and classes change places.
 
     A network does not care for either, but weights that were learned before fit no more.

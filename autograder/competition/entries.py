@@ -21,7 +21,7 @@ from autograder.competition.refusal import Refused
 from autograder.intake.tree import shown, shown_size
 
 SETTINGS = "entry.toml"
-SOURCE_BYTES, DATA_BYTES, SETTINGS_BYTES = 256 << 10, 4 << 20, 4 << 10
+SOURCE_BYTES, DATA_BYTES, SETTINGS_BYTES = 32 << 10, 4 << 20, 4 << 10
 BASELINES = Path(catalog.__file__).parent / "baseline"
 
 

@@ -13,6 +13,7 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -20,9 +21,9 @@ from autograder.competition.contender import Contender
 from autograder.competition.entries import Entry
 from autograder.competition.lane import Lane, Span
 from autograder.competition.refusal import Refused, said
-from autograder.competition.statistics import interval, median_ratio, replicates
 from autograder.errors import GraderError
 from autograder.sandbox import WorkerError
+from tinytorch.benchmarking import bootstrap_interval, ratio_of_medians
 
 WAITING = 0.5  # of an answer's time, that an entry may wait for more than the baseline does
 WAITING_S = 100e-6
@@ -38,6 +39,10 @@ class Effort:
     most_calls: int = 1000  # in a block
     width: float = 0.03  # of the interval, by the ratio; a wider one is noisy
     reruns: int = 2  # of a noisy result
+    train_s: float = 60.0  # CPU time of track D
+    spread: float = 0.02  # bits by which its two seeds may differ
+    pieces: int = 96  # of the hidden text, at once
+    reveals: int = 64  # letters of each that are predicted
 
 
 @dataclass(frozen=True)
@@ -57,17 +62,25 @@ class Course:
 class Ratio:
     """How many times less the entry took than the baseline."""
 
-    value: float
-    replicates: np.ndarray
-    noisy: bool
+    pairs: np.ndarray  # CPU time of one answer in each pair of blocks: baseline, entry
+    noisy: bool = False
     runs: int = 1
     calls: int = 0  # timed answers of the entry, all of them checked
-    seconds: tuple[float, float] = (0.0, 0.0)  # CPU time of one answer: baseline, entry
 
     @property
+    def value(self) -> float:
+        """The ratio of the medians."""
+        return ratio_of_medians(self.pairs)
+
+    @cached_property
     def ci95(self) -> tuple[float, float]:
         """The interval of 95 %."""
-        return interval(self.replicates)
+        return bootstrap_interval(self.pairs, ratio_of_medians)
+
+    @property
+    def seconds(self) -> list[float]:
+        """The CPU time of one answer: baseline, entry."""
+        return np.median(self.pairs, axis=0).tolist()
 
     def is_wide(self, width: float) -> bool:
         """Tell whether the interval is wider than the share `width` of the ratio."""
@@ -89,9 +102,7 @@ class _Times:
         self.calls += mine[0]
 
     def ratio(self, effort: Effort, runs: int) -> Ratio:
-        pairs = np.array(self.cpu_s)
-        ratio = Ratio(float(median_ratio(pairs)), replicates(pairs, median_ratio), False, runs)
-        ratio.calls, ratio.seconds = self.calls, tuple(np.median(pairs, axis=0))
+        ratio = Ratio(np.array(self.cpu_s), runs=runs, calls=self.calls)
         ratio.noisy = ratio.is_wide(effort.width) or self._waits()
         return ratio
 
@@ -143,7 +154,9 @@ def started(side: Contender, course: Course, core: int) -> Lane:
 
 def _take_turns(base: Lane, mine: Lane, course: Course, effort: Effort, times: _Times) -> None:
     sides = [(base, True), (mine, False)]
-    calls = {lane: _fitting(lane, is_ours, course, effort) for lane, is_ours in sides}
+    each = {lane: _warm(lane, is_ours, course, effort) for lane, is_ours in sides}
+    length_s = max(effort.block_s, *each.values())
+    calls = {lane: min(round(length_s / each[lane]), effort.most_calls) for lane, _ in sides}
     for number in range(effort.blocks):
         questions = course.draw(max(calls.values()))
         spans = {}
@@ -153,16 +166,17 @@ def _take_turns(base: Lane, mine: Lane, course: Course, effort: Effort, times: _
     mine.listen()
 
 
-def _fitting(lane: Lane, is_ours: bool, course: Course, effort: Effort) -> int:
-    """Warm up; return how many questions make a block of the length asked for."""
+def _warm(lane: Lane, is_ours: bool, course: Course, effort: Effort) -> float:
+    """Ask until it is warm; return the CPU time of an answer."""
     calls = 2
     for _ in range(4):
         span = _asked(lane, is_ours, course, course.draw(calls))
-        each = max(span.cpu_s / calls, 1e-6)
-        calls = min(max(math.ceil(effort.block_s / each), 1), effort.most_calls)
+        each_s = max(span.cpu_s / calls, 1e-6)
+        if span.cpu_s < effort.block_s / 2:
+            calls = min(math.ceil(effort.block_s / each_s), effort.most_calls)
     if not is_ours:
         lane.listen()
-    return calls
+    return each_s
 
 
 def _asked(lane: Lane, is_ours: bool, course: Course, questions: np.ndarray) -> Span:

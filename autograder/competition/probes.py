@@ -68,3 +68,35 @@ def source_cost(source):
                 literals, node.value = literals + max(1, (value.bit_length() + 7) // 8), 0
     code = len(zlib.compress(ast.unparse(tree).encode("utf-8", "surrogatepass"), 9))
     return {"source": np.frombuffer(b"".join(lines), np.uint8), "literals": literals, "code": code}
+
+
+def decode(weights):
+    """Return the function from a prompt to what follows."""
+    import entry
+
+    return entry.load(weights)
+
+
+def language_begin(text, letters, context, seed):
+    """Begin to learn a text."""
+    import entry
+
+    entry.__dict__["training in progress"] = iter(entry.train(text, letters, context, seed))
+
+
+def language_next():
+    """Learn until the training pauses; return whether it did, and not end."""
+    import entry
+
+    predict = next(entry.__dict__["training in progress"], None)
+    if predict is None:
+        return False
+    entry.__dict__["predict"] = predict
+    return True
+
+
+def language_predict(ids):
+    """Return log-probabilities of what follows each row of `ids`."""
+    import entry
+
+    return np.asarray(entry.__dict__["predict"](ids))

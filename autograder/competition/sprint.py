@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from assignments.competition import draws, given
@@ -9,8 +11,8 @@ from autograder.competition import probes
 from autograder.competition.arena import Arena, Gate, Outcome
 from autograder.competition.measuring import Course, compare
 from autograder.competition.refusal import Refused
-from autograder.competition.statistics import interval
 from autograder.milestones import travelling
+from tinytorch.benchmarking import bootstrap_interval, ratio_of_medians
 
 BATCHES = (1, 256)
 FLOPS = 2 * sum(w.size for name, w in given.digits().items() if name.endswith("weight"))
@@ -60,11 +62,11 @@ def judge(arena: Arena) -> Outcome:
         course = _course(batch, arena, agreement)
         ratios.append(compare(baseline, entry, course, arena.effort))
         _require(agreement, arena)
-    logs = sum(np.log(ratio.replicates) for ratio in ratios) / len(ratios)
-    value = float(np.exp(np.mean([np.log(ratio.value) for ratio in ratios])))
+    rows = min(len(ratio.pairs) for ratio in ratios)
+    pairs = np.stack([ratio.pairs[:rows] for ratio in ratios], axis=1)
     return Outcome(
-        value=value,
-        ci95=interval(np.exp(logs)),
+        value=mean_ratio(pairs),
+        ci95=bootstrap_interval(pairs, mean_ratio),
         baseline=1.0,
         gates=(_gate(agreement, arena),),
         noisy=any(ratio.noisy for ratio in ratios),
@@ -78,6 +80,11 @@ def judge(arena: Arena) -> Outcome:
             for batch, ratio in zip(BATCHES, ratios, strict=True)
         },
     )
+
+
+def mean_ratio(pairs: np.ndarray) -> float:
+    """Return the geometric mean over the batch sizes of the ratios in pairs (N, batches, 2)."""
+    return math.prod(map(ratio_of_medians, pairs.swapaxes(0, 1))) ** (1 / pairs.shape[1])
 
 
 def _require(agreement: Agreement, arena: Arena) -> None:

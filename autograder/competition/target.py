@@ -15,13 +15,14 @@ from autograder.competition import probes
 from autograder.competition.arena import Arena, Gate, Outcome
 from autograder.competition.contender import Contender
 from autograder.competition.refusal import Refused
-from autograder.competition.statistics import interval, replicates
 from autograder.errors import GraderError
 from autograder.milestones import travelling
 from autograder.sandbox import WorkerError
+from tinytorch.benchmarking import bootstrap_interval
 
 RUNS, LOST = 5, 1  # seeds, and how many of them may fail
 TARGET = 0.96  # on the validation digits
+WALL = 3.0  # times the CPU time: beyond, the machine was too busy
 JUDGED = 500  # how often a training may ask
 FLOOR_S = 2e-3  # one look at the examples takes longer
 STATE = {name: (np.dtype(np.float32), shape) for name, shape in given.SHAPES.items()}
@@ -57,26 +58,21 @@ def judge(arena: Arena) -> Outcome:
     if any(one.failed for one in base):
         raise GraderError("the baseline of target does not reach its target")
     seconds = np.array([one.seconds for one in mine])
+    reached = seconds[np.isfinite(seconds)]
     wall = sum(one.wall_s for one in mine if not one.failed)
     return Outcome(
-        value=float(middle(seconds)),
-        ci95=_finite(interval(replicates(seconds, middle)), seconds),
-        baseline=float(middle(np.array([one.seconds for one in base]))),
+        value=middle(seconds),
+        ci95=bootstrap_interval(np.minimum(seconds, reached.max()), middle),
+        baseline=middle(np.array([one.seconds for one in base])),
         gates=(Gate("accuracy", float(min(o.accuracy for o in mine if not o.failed)), least),),
-        noisy=bool(wall > 3 * seconds[np.isfinite(seconds)].sum()),
+        noisy=bool(wall > WALL * reached.sum()),
         details={"seconds": [one.seconds if not one.failed else None for one in mine]},
     )
 
 
-def middle(seconds: np.ndarray) -> np.ndarray:
+def middle(seconds: np.ndarray) -> float:
     """Return the mean of the middle three of five: [9, 1, 2, 3, 4] -> 3."""
-    return np.sort(seconds, axis=-1)[..., 1:-1].mean(axis=-1)
-
-
-def _finite(bounds: tuple[float, float], seconds: np.ndarray) -> tuple[float, float]:
-    """Return bounds without infinity, which a resample with a failed seed twice may have."""
-    most = float(seconds[np.isfinite(seconds)].max())
-    return tuple(bound if np.isfinite(bound) else most for bound in bounds)
+    return float(np.sort(seconds)[1:-1].mean())
 
 
 def _train(side: Contender, lesson: draws.Lesson, seed: int, least: float) -> Training:

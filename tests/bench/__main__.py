@@ -34,6 +34,7 @@ NAMES = """
     gpt
     quantization
     imports
+    competition
 """.split()
 BENCHMARKS = {name: import_module(f"tests.bench.{name}") for name in NAMES}
 console = Console(highlight=False)

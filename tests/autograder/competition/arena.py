@@ -11,8 +11,17 @@ from autograder.competition.judging import Result, judge
 from autograder.competition.measuring import Effort
 from autograder.sandbox import Limits, Sandbox
 
-QUICK = Effort(workers=1, blocks=6, block_s=0.003, reruns=0)
-LIMITS = Limits(wall_s=8, cpu_s=60, memory_bytes=1 << 30)
+QUICK = Effort(
+    workers=1,
+    blocks=6,
+    block_s=0.003,
+    reruns=0,
+    train_s=1,
+    spread=0.2,
+    pieces=24,
+    reveals=8,
+)
+LIMITS = Limits(wall_s=30, cpu_s=60, memory_bytes=1 << 30)
 
 
 @dataclass

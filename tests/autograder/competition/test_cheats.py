@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
-from tests.autograder.competition.arena import judged
+from autograder.sandbox import Sandbox
+from tests.autograder.competition.arena import LIMITS, judged
 from tests.submissions.competition import entries
 
 CHEATS = entries.load("cheats")
@@ -31,7 +33,11 @@ def test_a_cheat_gains_nothing_and_the_reason_is_known(cheat, box):
 @pytest.mark.parametrize("entry", BAD, ids=lambda one: one.name)
 def test_a_bad_entry_is_refused_with_its_reason(entry, box):
     """One line says what came and where."""
-    result = judged(entry.files, entry.track, box)
+    if entry.limits:
+        with Sandbox(replace(LIMITS, **entry.limits)) as own:
+            result = judged(entry.files, entry.track, own)
+    else:
+        result = judged(entry.files, entry.track, box)
     assert result.status == "refused"
     assert re.search(entry.values["refused"], result.reason), result.reason
     assert "\n" not in result.reason

@@ -9,7 +9,6 @@ from assignments.catalog import CatalogError
 from assignments.competition import tracks as catalog
 from assignments.competition.tracks import find, medal, tracks
 from autograder.competition import states
-from autograder.competition.statistics import interval, median_ratio, replicates
 from autograder.competition.target import middle
 
 SPRINT = tracks()["sprint"]
@@ -80,15 +79,6 @@ def test_only_full_isolation_makes_more_than_practice():
     assert states.measured("full", final=True) == states.VERIFIED
     assert states.measured("full", final=False) == states.CI
     assert states.measured("reduced(tcp)", final=True) == states.SELF_RUN
-
-
-def test_the_same_times_make_the_same_interval_and_it_holds_the_ratio():
-    """The seed of the bootstrap is fixed."""
-    pairs = np.array([(2.0 + 0.01 * n, 1.0 + 0.005 * (n % 3)) for n in range(20)])
-    low, high = interval(replicates(pairs, median_ratio))
-    assert low <= median_ratio(pairs) <= high
-    assert (low, high) == interval(replicates(pairs, median_ratio))
-    assert high - low < 0.2
 
 
 def test_the_best_and_the_worst_seed_are_dropped():

@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from assignments.competition import draws, given
+from assignments.competition import draws, given, language
 from assignments.competition.tracks import tracks
+from autograder.competition import texts
+from autograder.competition.decode import Writing
 from autograder.competition.entries import baseline, read
 from autograder.competition.featherweight import weigh
 from autograder.competition.refusal import Refused
+from autograder.competition.writer import continued
 from tests.autograder.competition.arena import judged
 from tests.submissions.competition import entries
 from tests.submissions.competition.make_gold import packed
@@ -77,7 +80,7 @@ def test_a_source_that_is_none_is_refused(box):
         ({"sprint.bin": b"1"}, "sprint", "entry/sprint.bin comes without entry/sprint.py"),
         ({"sprint.py": b"", "sprint.bin": b"1"}, "sprint", "closed division takes no data"),
         ({"target.py": b"", "target.bin": b"1"}, "target", "closed division takes no data"),
-        ({"sprint.py": b"x" * (300 << 10)}, "sprint", "expected at most 256 KiB, got 300 KiB"),
+        ({"sprint.py": b"x" * (40 << 10)}, "sprint", "expected at most 32 KiB, got 40 KiB"),
         ({"sprint.py": b"", "entry.toml": b"= ="}, "sprint", "entry.toml is not TOML"),
         ({"sprint.py": b"", "entry.toml": b"sprint = 3"}, "sprint", r"expected \[sprint\] with"),
         (
@@ -128,3 +131,32 @@ def test_hidden_digits_are_new_each_time_and_the_given_network_reads_them():
     assert images.dtype == np.float32 and images.min() >= 0 and images.max() <= 1
     assert len(np.unique(np.concatenate([images, again]), axis=0)) == 8000
     assert np.mean(given.logits(given.digits(), images).argmax(axis=1) == labels) > 0.97
+
+
+def test_the_graders_own_arithmetic_writes_what_the_framework_writes():
+    """Track E's answers are held against it, letter by letter."""
+    import tinytorch as tt
+
+    sizes = (len(language.LETTERS), language.CONTEXT, language.LAYERS, language.HEADS)
+    model = tt.GPT(tt.GPTConfig(*sizes, language.WIDTH))
+    model.load_state_dict(language.weights())
+    prompts = Writing(np.random.default_rng(3)).draw(3)
+    written, margins = continued(language.weights(), prompts, language.WRITTEN)
+    ids = model.generate(tt.Tensor(prompts), language.WRITTEN, temperature=0).numpy()
+    assert np.array_equal(ids[:, language.PROMPT :], written)
+    assert margins.min() > 0
+
+
+def test_prompts_are_new_each_time():
+    """No two runs ask the same."""
+    drawn = [Writing(np.random.default_rng(seed)).draw(20) for seed in (1, 2)]
+    assert len(np.unique(np.concatenate(drawn), axis=0)) == 40
+
+
+def test_text_is_disguised_and_nothing_is_lost():
+    """Every letter has another number, as often as before; pages stand in another order."""
+    given_ids, hidden_ids = texts.disguised(np.random.default_rng(5))
+    counts = [np.sort(np.bincount(ids, minlength=96)) for ids in (given_ids, language.given_text())]
+    assert np.array_equal(*counts)
+    assert len(hidden_ids) == len(texts.hidden()) > 100_000
+    assert np.mean(given_ids == language.given_text()) < 0.2

@@ -5,6 +5,7 @@ A fixture begins with lines `# key: value`, a sentence on what it tries, and the
     track    the track that it enters
     base     `generated` runs the code here and takes the bytes SOURCE that it leaves
     extra    the name of one more file in `entry/`
+    limits   bounds for its worker, as in wall_s=1
     refused  a pattern in the reason for which it is refused
     gated    a pattern in the gates that it misses
     weighs   a pattern in what is counted: it is not refused, and gains nothing
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
-KEYS = {"track", "base", "extra", "refused", "gated", "weighs", "earns"}
+KEYS = {"track", "base", "extra", "limits", "refused", "gated", "weighs", "earns"}
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,12 @@ class Fixture:
     track: str
     values: dict[str, str]
     source: bytes
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """Bounds of its own."""
+        found = re.findall(r"(\w+)=(\d+)", self.values.get("limits", ""))
+        return {name: int(bound) for name, bound in found}
 
     @property
     def files(self) -> dict[str, bytes]:

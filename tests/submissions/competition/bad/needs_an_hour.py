@@ -1,4 +1,5 @@
 # track: sprint
+# limits: wall_s=1
 # refused: took longer than \d+ s
 """Is thorough."""
 

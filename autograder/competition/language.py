@@ -1,0 +1,132 @@
+"""Track D: how well a text is predicted by what learned another one for a minute.
+
+The grader lets the training go on, pause by pause, until its CPU time is up. Then it shows the
+beginning of many pieces of a hidden text, and each next letter only when it has been predicted: no
+letter that counts was ever in the worker.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from assignments.competition import language
+from autograder.competition import probes, texts
+from autograder.competition.arena import Arena, Gate, Outcome
+from autograder.competition.contender import Contender
+from autograder.competition.lane import Lane
+from autograder.competition.measuring import Effort
+from autograder.competition.refusal import Refused
+from autograder.milestones import travelling
+from autograder.sandbox import WorkerError
+from tinytorch.benchmarking import bootstrap_interval
+
+SEEDS = 2
+OVER = 1.02  # of the time, when the last step ends
+OVER_S = 0.5
+PREDICTING = 1.0  # CPU time to predict, by that to train
+PREDICTING_S = 10.0
+SUM = 1e-3  # by which the sum of a distribution may differ from 1
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The bits of each letter that was predicted, (pieces, letters)."""
+
+    bits: np.ndarray
+    cpu_s: float
+
+    @property
+    def mean(self) -> float:
+        """Bits per byte: each letter is one byte."""
+        return float(self.bits.mean())
+
+
+def judge(arena: Arena) -> Outcome:
+    """Let the entry learn from two seeds, and the baseline from one; raises Refused."""
+    effort = arena.effort
+    given, hidden = texts.disguised(arena.rng)
+    pieces = _pieces(hidden, effort, arena.rng)
+    entry = arena.contender(0)
+    mine = [_read(entry, given, pieces, seed, effort) for seed in range(SEEDS)]
+    apart = abs(mine[0].mean - mine[1].mean)
+    if apart > effort.spread:
+        raise Refused(f"two seeds are {apart:.3f} bits apart, expected at most {effort.spread:g}")
+    base = _read(arena.opponent(1), given, pieces, 0, effort)
+    bits = np.mean([one.bits.mean(axis=1) for one in mine], axis=0)
+    return Outcome(
+        value=float(bits.mean()),
+        ci95=bootstrap_interval(bits, np.mean),
+        baseline=base.mean,
+        gates=(Gate("normalized", 1.0, arena.entry.gates["normalized"]),),
+        details={"bits": [one.mean for one in mine], "cpu_s": [one.cpu_s for one in mine]},
+    )
+
+
+def _pieces(text: np.ndarray, effort: Effort, rng: np.random.Generator) -> np.ndarray:
+    """Return pieces that do not overlap, (pieces, CONTEXT + letters to predict)."""
+    length = language.CONTEXT + effort.reveals
+    count = min(effort.pieces, len(text) // length)
+    chosen = rng.choice(len(text) // length, count, replace=False)
+    return text[chosen[:, None] * length + np.arange(length)]
+
+
+def _read(
+    side: Contender, given: np.ndarray, pieces: np.ndarray, seed: int, effort: Effort
+) -> Reading:
+    with side.lane() as lane:
+        try:
+            _train(lane, given, seed, effort.train_s)
+            trained = lane.busy_s
+            bits = _predict(lane, pieces, trained)
+            lane.listen()
+        except WorkerError as failure:
+            raise Refused(side.said(failure)) from None
+    return Reading(bits, trained)
+
+
+def _train(lane: Lane, text: np.ndarray, seed: int, seconds: float) -> None:
+    inputs = {"letters": len(language.LETTERS), "context": language.CONTEXT, "seed": seed}
+    begin, go_on = travelling(probes.language_begin), travelling(probes.language_next)
+    lane.timed(lambda: lane.worker.run(begin, {"text": text, **inputs}))
+    paused = False
+    while lane.busy_s < seconds:
+        if not lane.timed(lambda: lane.worker.run(go_on, {}))[0]:
+            break
+        paused = True
+    if not paused:
+        raise Refused("the training ended without a function that predicts; yield one")
+    if lane.busy_s > seconds * OVER + OVER_S:
+        cure = "yield more often"
+        raise Refused(f"trained for {lane.busy_s:.1f} s, expected {seconds:g} s; {cure}")
+
+
+def _predict(lane: Lane, pieces: np.ndarray, trained_s: float) -> np.ndarray:
+    """Return the bits of every letter behind the first CONTEXT ones of each piece."""
+    probe, bits = travelling(probes.language_predict), []
+    most = lane.busy_s + PREDICTING * trained_s + PREDICTING_S
+    for place in range(language.CONTEXT, pieces.shape[1]):
+        seen = np.ascontiguousarray(pieces[:, place - language.CONTEXT : place])
+        answer, _ = lane.timed(lambda seen=seen: lane.worker.run(probe, {"ids": seen}))
+        chances = _checked(answer, len(pieces))
+        bits.append(-chances[np.arange(len(pieces)), pieces[:, place]] / np.log(2))
+        if lane.busy_s > most:
+            raise Refused(f"predicts for longer than {most - trained_s:.0f} s; predict faster")
+    return np.stack(bits, axis=1)
+
+
+def _checked(answer: object, count: int) -> np.ndarray:
+    """Return log-probabilities in float64; refuse what is no distribution."""
+    shape = (count, len(language.LETTERS))
+    if not isinstance(answer, np.ndarray) or answer.dtype.kind != "f" or answer.shape != shape:
+        came = getattr(answer, "shape", type(answer).__name__)
+        raise Refused(f"expected log-probabilities of shape {shape}, got {came}")
+    chances = answer.astype(np.float64)
+    if not np.isfinite(chances).all():
+        raise Refused("an answer holds NaN or infinity, expected finite numbers")
+    total = np.exp(chances).sum(axis=1)
+    if np.abs(total - 1).max() > SUM:
+        worst = total[np.abs(total - 1).argmax()]
+        raise Refused(f"a distribution sums to {worst:.4g}, expected 1")
+    return chances

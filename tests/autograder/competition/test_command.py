@@ -1,0 +1,121 @@
+"""`autograder compete` from a path to files: one bad submission stops no other."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from autograder.cli import main
+from autograder.competition import judging, report
+from autograder.competition.contender import reference
+from autograder.report.schema import validate
+from tests.autograder.competition.arena import LIMITS, QUICK
+from tests.submissions import build
+from tests.submissions.competition import entries
+
+
+@pytest.fixture(autouse=True)
+def quickly(monkeypatch, tmp_path):
+    """Spend little effort, and keep the key out of the user's configuration."""
+    monkeypatch.setattr(judging, "Effort", lambda: QUICK)
+    monkeypatch.setattr(judging, "LIMITS", LIMITS)
+    monkeypatch.setenv("AUTOGRADER_KEY_FILE", str(tmp_path / "submitter.key"))
+
+
+def submission(at, *tracks, **more):
+    """Hand in the reference framework and the gold entries for `tracks`."""
+    files = {f"tinytorch/{name}.py": source for name, source in reference().items()}
+    for track in tracks:
+        files |= {f"entry/{name}": content for name, content in entries.gold(track).items()}
+    return build.folder(at, files | more)
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, ["compete", *map(str, arguments)])
+
+
+def read(path):
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_a_track_becomes_an_assignment_with_points_and_metrics(tmp_path):
+    """The report fits its schema for each audience, and only staff see the seed."""
+    folder, out = submission(tmp_path / "ada", "featherweight"), tmp_path / "out"
+    done = run(folder, "--track", "A", "--out", out, "--seed", 7)
+    assert done.exit_code == 0, done.output
+    found = read(out / "report.json")
+    (one,) = found["assignments"]
+    assert (one["id"], one["kind"], one["state"], one["division"], one["medal"]) == (
+        *("competition-featherweight", "competition", "ci", "closed", "gold"),
+    )
+    assert one["score"] == {"points": 100, "max_points": 100}
+    metric, accuracy, kinship = found["metrics"]
+    assert (metric["name"], metric["unit"], metric["quality"]) == ("featherweight", "bytes", "ok")
+    assert accuracy["gate"]["passed"] and kinship["gate"]["threshold"] == 0.9
+    assert found["grader"]["seed"] == 7
+    for name in ("student.json", "public.json"):
+        assert "seed" not in validate(read(out / name))["grader" if name[0] == "s" else "schema"]
+    assert "gold" in done.output
+
+
+def test_what_is_not_ranked_has_no_score_and_a_reason(tmp_path):
+    """A refused entry is not worth 0: it is not ranked."""
+    files = {"entry/sprint.py": b"1 / 0\n", "leaderboard.toml": b'alias = "Ada"\n'}
+    folder, out = submission(tmp_path / "ada", **files), tmp_path / "out"
+    done = run(folder, "--track", "sprint", "--track", "C", "--out", out, "--final")
+    assert done.exit_code == 0, done.output
+    found = read(out / "report.json")
+    (one,) = found["assignments"]  # nothing was entered for C
+    assert one["score"] is None and one["status"] == "error" and one["state"] == "verified"
+    assert one["note"].startswith("entry/sprint.py cannot be imported: ZeroDivisionError")
+    assert found["metrics"] == [
+        {
+            "name": "sprint",
+            "unit": "×",
+            "direction": "higher",
+            "value": None,
+            "quality": "invalid",
+        }
+    ]
+    assert "no entry for Time to target; add entry/target.py" in done.output.replace("\n", " ")
+
+
+def test_one_of_two_gigabytes_is_refused_and_the_other_is_judged(tmp_path):
+    """Its size is read before its content."""
+    large = submission(tmp_path / "large", "featherweight")
+    with open(large / "entry" / "featherweight.bin", "wb") as file:
+        file.truncate(2 << 30)
+    small, out = submission(tmp_path / "small", "featherweight"), tmp_path / "out"
+    done = run(large, small, "--track", "A", "--out", out)
+    assert done.exit_code == 2
+    assert "featherweight.bin': expected at most 4 MiB, got 2 GiB; remove the file" in done.output
+    assert read(out / "small" / "report.json")["assignments"][0]["score"]["points"] == 100
+    assert not (out / "large").exists()
+
+
+def test_an_unknown_track_is_one_line(tmp_path):
+    """It lists the tracks that there are."""
+    done = run(tmp_path, "--track", "Z")
+    assert done.exit_code == 2
+    assert done.output.startswith("autograder: there is no track 'Z'; choose from A (")
+
+
+def test_without_isolation_a_result_is_practice(tmp_path):
+    """It is stamped, and its state is self-run."""
+    from autograder.sandbox import Sandbox
+
+    folder, out = submission(tmp_path / "ada", "featherweight"), tmp_path / "out"
+    from assignments.competition.tracks import find
+
+    ((_, done),) = report.compete_all(
+        [str(folder)],
+        [find("A")],
+        out,
+        seed=1,
+        final=True,
+        open_sandbox=lambda: Sandbox(LIMITS, require_full=False, without=["dumpable"]),
+    )
+    assert done.practice
+    assert read(out / "report.json")["assignments"][0]["state"] == "self-run"
