@@ -88,7 +88,6 @@ def document(
             **grader(done.digest, done.seed, done.isolation),
             "limits": asdict(done.limits),
         },
-        "timing": {"wall_s": round(done.wall_s, 6), "cpu_s": 0, "peak_rss_bytes": 0},
         "status": overall_status([_status(one) for one in shown] or ["failed"], _any(shown)),
         "score": total([(one.points or 0, 100) for one in shown] or [(0, 100)]),
         "tests": [],

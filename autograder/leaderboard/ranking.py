@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from autograder.leaderboard.tracks import is_competition
 from autograder.policy import Policy, standing
 from autograder.policy.facts import Facts, by_submitter
 from autograder.report.build import utc
@@ -78,7 +79,7 @@ class Standing:
 
 def rank(reports: Iterable[Report], policy: Policy | None = None) -> Standing:
     """Rank the submitters of staff `reports`, given oldest first, by what `policy` gives."""
-    mine = by_submitter(reports)
+    mine = by_submitter(one for one in reports if not is_competition(one))
     aliases = _aliases(mine)
     grades = {one: counting(theirs) for one, theirs in mine.items()}
     best = {one: _best(mine[one], policy or Policy()) for one in mine if grades[one]}

@@ -1,0 +1,122 @@
+"""Places: ties by interval, no movement by noise, no rank for what is missing."""
+
+from __future__ import annotations
+
+import pytest
+
+from autograder.leaderboard.tracks import all_round, is_competition, records, standings
+
+
+def entry(who, value, ci95=None, *, track="sprint", day=1, points=50.0, state="ci", **more):
+    """Return as much of a report as the ranking reads."""
+    score = None if points is None else {"points": points, "max_points": 100}
+    metric = {"name": track, "value": value, "quality": "ok"} | ({"ci95": ci95} if ci95 else {})
+    return {
+        "submitter": {"id": who},
+        "submission": {"submitted_at": f"2026-12-{day:02}T00:00:00Z"},
+        "created_at": "2026-12-31T00:00:00Z",
+        "grader": {"isolation": more.get("isolation", "full")},
+        "leaderboard": {"alias": more.get("alias", who)},
+        "metrics": [metric],
+        "assignments": [
+            {
+                "id": f"competition-{track}",
+                "kind": "competition",
+                "state": state,
+                "division": more.get("division", "closed"),
+                "score": score,
+            }
+        ],
+    }
+
+
+def places(*reports, track="sprint", division="closed"):
+    return [(one.submitter, one.place) for one in standings(reports)[track, division]]
+
+
+def test_clearly_better_is_ahead_and_overlapping_intervals_share():
+    """1, then two that nobody can tell apart, the earlier commit first, then 4."""
+    reports = [
+        entry("late", 2.1, [2.0, 2.2], day=3),
+        entry("early", 2.0, [1.9, 2.1], day=2),
+        entry("first", 3.0, [2.9, 3.1], day=4),
+        entry("last", 1.5, [1.4, 1.6], day=1),
+    ]
+    expected = [("first", "1"), ("early", "2="), ("late", "2="), ("last", "4")]
+    assert places(*reports) == expected
+
+
+def test_fewer_bytes_are_better_and_exact_results_tie_only_when_equal():
+    """A direction of its own for each track."""
+    reports = [entry(who, n, track="featherweight") for who, n in (("a", 9), ("b", 7), ("c", 9))]
+    assert places(*reports, track="featherweight") == [("b", "1"), ("a", "2="), ("c", "2=")]
+
+
+def test_the_board_does_not_move_by_noise():
+    """A better figure within the interval leaves value and day as they were."""
+    first, noise = entry("a", 2.0, [1.9, 2.1]), entry("a", 2.05, [1.95, 2.15], day=9)
+    better = entry("a", 2.5, [2.4, 2.6], day=9)
+    ((one,),) = standings([first, noise]).values()
+    assert (one.value, one.since[:10]) == (2.0, "2026-12-01")
+    ((one,),) = standings([first, noise, better]).values()
+    assert one.value == 2.5
+
+
+def test_what_is_not_ranked_is_last_and_not_zero():
+    """A gate that was missed, practice, and what was withdrawn have no rank."""
+    reports = [
+        entry("gated", 9.0, points=None),
+        entry("practice", 9.0, isolation="none"),
+        entry("gone", 9.0),
+        entry("gone", 9.0, day=2, state="withdrawn"),
+        entry("ranked", 1.1, points=1.0),
+    ]
+    found = places(*reports)
+    assert found[0] == ("ranked", "1")
+    assert {place for _, place in found[1:]} == {"–"} and len(found) == 4
+
+
+def test_a_failed_attempt_costs_nothing_and_a_dispute_takes_off_the_board():
+    """Pushing an experiment is free."""
+    good = entry("a", 2.0)
+    assert places(good, entry("a", None, points=None, day=2)) == [("a", "1")]
+    assert places(good, entry("a", 2.0, day=2, state="disputed")) == [("a", "–")]
+
+
+def test_the_final_replaces_what_was_measured_before():
+    """Also by a lower figure, and nothing of before comes back."""
+    before, final = entry("a", 3.0), entry("a", 2.5, state="verified", day=2)
+    for reports in ([before, final], [before, final, entry("a", 4.0, day=3)]):
+        ((one,),) = standings(reports).values()
+        assert (one.value, one.state) == (2.5, "verified")
+
+
+def test_divisions_are_ranked_apart():
+    """Open entries do not stand before closed ones."""
+    reports = [entry("a", 2.0), entry("b", 9.0, division="open")]
+    assert places(*reports) == [("a", "1")]
+    assert places(*reports, division="open") == [("b", "1")]
+
+
+def test_records_are_who_led_when():
+    """A record that is beaten by noise stays."""
+    reports = [
+        entry("a", 2.0, [1.9, 2.1]),
+        entry("b", 2.05, [1.95, 2.15], day=2),
+        entry("c", 3.0, [2.9, 3.1], day=3),
+    ]
+    assert [one.submitter for one in records(reports, "sprint", "closed")] == ["a", "c"]
+
+
+def test_all_round_is_the_geometric_mean_over_three_tracks():
+    """Clamped, so that one track of nothing is not all."""
+    names = ("sprint", "decode", "target")
+    reports = [entry("a", 2.0, track=n, points=p) for n, p in zip(names, (10, 100, 0), strict=True)]
+    reports += [entry("b", 2.0, track=name) for name in names[:2]]
+    assert all_round(standings(reports)) == {"a": pytest.approx((10 * 100 * 0.1) ** (1 / 3))}
+
+
+def test_a_report_of_modules_is_none_of_the_competition():
+    """The two boards read the same scores repository."""
+    assert is_competition(entry("a", 1.0))
+    assert not is_competition({"assignments": [{"kind": "module"}]})
