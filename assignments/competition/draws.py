@@ -16,6 +16,8 @@ SIDE = 8
 HELD_BACK = 5  # every fifth digit: the given weights were not trained on it
 TURN, GROW, SHIFT, NOISE = np.deg2rad(5), 0.05, 0.3, 0.04  # most of each; NOISE is a deviation
 
+MILD = 0.4  # of it, for who learns from digits that nobody turned
+
 
 def given_digits(held_back: bool) -> tuple[np.ndarray, np.ndarray]:
     """Return images (N, 64) from 0 to 1 and labels (N,): the fifth held back, or the others."""
@@ -24,18 +26,22 @@ def given_digits(held_back: bool) -> tuple[np.ndarray, np.ndarray]:
     return images[chosen], labels[chosen]
 
 
-def redrawn(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return each of `images` (N, 64) turned, grown, shifted a little, and with noise."""
+def redrawn(images: np.ndarray, rng: np.random.Generator, share: float = 1.0) -> np.ndarray:
+    """Return each of `images` (N, 64) turned, grown, shifted a little, and with noise.
+
+    Each by `share` of the most.
+    """
     count = len(images)
-    turn, grow = rng.uniform(-TURN, TURN, count), 1 + rng.uniform(-GROW, GROW, count)
+    turn, grow = (share * rng.uniform(-most, most, count) for most in (TURN, GROW))
+    grow += 1
     cos, sin = np.cos(turn) * grow, np.sin(turn) * grow
     center = (SIDE - 1) / 2
     rows, columns = np.divmod(np.arange(SIDE * SIDE), SIDE) - np.float64(center)
-    shift = center + rng.uniform(-SHIFT, SHIFT, (2, count, 1))
+    shift = center + share * rng.uniform(-SHIFT, SHIFT, (2, count, 1))
     y = cos[:, None] * rows - sin[:, None] * columns + shift[0]
     x = sin[:, None] * rows + cos[:, None] * columns + shift[1]
     moved = _between(images.reshape(count, SIDE, SIDE), y, x)
-    noisy = moved + rng.normal(0, NOISE, moved.shape)
+    noisy = moved + rng.normal(0, share * NOISE, moved.shape)
     return np.clip(noisy, 0, 1).astype(np.float32)
 
 
@@ -99,7 +105,7 @@ def lesson(rng: np.random.Generator, tests: int = 4000) -> Lesson:
     held_back, rest = np.split(order, [len(order) // 5])
 
     def drawn(chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return _disguised(redrawn(images[chosen], rng), labels[chosen], pixels, classes)
+        return _disguised(redrawn(images[chosen], rng, MILD), labels[chosen], pixels, classes)
 
     validation, hidden = (drawn(rng.choice(held_back, tests)) for _ in range(2))
     seen = _disguised(images[rest], labels[rest], pixels, classes)

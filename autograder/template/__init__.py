@@ -24,6 +24,7 @@ COURSE_FILES = (
     "assignments/__init__.py",
     "assignments/catalog.py",
     "assignments/cli.py",
+    "assignments/competition/README.md",
     "assignments/competition/__init__.py",
     "assignments/competition/baseline/decode.py",
     "assignments/competition/baseline/featherweight.py",

@@ -22,7 +22,7 @@ LICENSE  README.md  pyproject.toml  \.gitattributes  \.gitignore
 assignments/(__init__|catalog|cli|conftest|display|functions|practice|repository|submit|term)\.py
 assignments/course\.toml
 assignments/competition/(__init__|draws|given|language|tracks)\.py
-assignments/competition/tracks\.toml
+assignments/competition/(tracks\.toml|README\.md)
 assignments/competition/baseline/\w+\.py
 assignments/competition/given/(digits\.npz|language\.npz|text\.txt)
 assignments/\d\d_(\w+)/(README\.md|assignment\.toml|\1\.py|test_\1\.py|figures/\w+\.(svg|png))
