@@ -67,9 +67,9 @@ def hidden_digits(count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.
 
 
 class Stream:
-    """Draws many hidden digits, fast: a thousand redrawn ones, each time with other noise."""
+    """Draws many hidden digits, fast: some thousand redrawn ones, each time with other noise."""
 
-    def __init__(self, rng: np.random.Generator, pool: int = 1000):
+    def __init__(self, rng: np.random.Generator, pool: int = 4000):
         """Redraw a `pool` of digits from the secret `rng`."""
         self._rng = rng
         self._images, self._labels = hidden_digits(pool, rng)
@@ -80,7 +80,7 @@ class Stream:
         images = self._images[chosen]
         noise = self._rng.random(images.shape, np.float32)
         noise -= 0.5
-        noise *= 2 * NOISE
+        noise *= NOISE
         images += noise
         return np.clip(images, 0, 1, out=images), self._labels[chosen]
 
