@@ -32,6 +32,7 @@ NAMES = """
     mlp
     cnn
     gpt
+    decode
     quantization
     imports
     competition
