@@ -1,0 +1,182 @@
+"""Practise the competition: the entries in entry/, each measured in a process of its own.
+
+The files, and what is refused, are as for the grader; its examples are secret and its machine is
+another, so what comes out here is practice, and nothing hands it in.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.table import Table
+from rich.text import Text
+
+from assignments.catalog import tomllib
+from assignments.competition.rehearsal import MEASURES
+from assignments.competition.tracks import Track, find, medal, tracks
+from assignments.repository import TitoError
+
+FOLDER, SETTINGS = "entry", "entry.toml"
+SOURCE_BYTES, DATA_BYTES = 32 << 10, 4 << 20
+LIMIT_S = 300  # for one entry
+PRACTICE = (
+    "This is practice: public examples, your machine, and a baseline on your own framework. "
+    "What counts is what the grader measures."
+)
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What came of one entry; `refused` says why there is nothing else."""
+
+    track: Track
+    division: str = "closed"
+    refused: str = ""
+    found: dict = field(default_factory=dict)
+
+    @property
+    def gates(self) -> list[dict]:
+        """What the entry had to reach, and reached."""
+        return self.found.get("gates", [])
+
+    @property
+    def passed(self) -> bool:
+        """Tell whether the entry is one, and no gate is missed."""
+        return not self.refused and all(gate["value"] >= gate["least"] for gate in self.gates)
+
+    @property
+    def improvement(self) -> float:
+        """How many times better than the baseline it is."""
+        return self.track.improvement(self.found["value"], self.found["baseline"])
+
+
+def rehearse(root: Path, letters: Sequence[str] = ()) -> list[Rehearsal]:
+    """Measure the entries for some tracks, or all that there are, in the repository at `root`."""
+    folder = root / FOLDER
+    asked = {track.name: track for track in map(find, letters)}  # a track may be named twice
+    chosen = list(asked.values()) or [t for t in tracks().values() if (folder / t.source).is_file()]
+    missing = [f"{FOLDER}/{t.source}" for t in chosen if not (folder / t.source).is_file()]
+    if missing or not chosen:
+        what = ", ".join(missing) or f"an entry in {FOLDER}/"
+        cure = "write it; assignments/20_capstone/README.md says how"
+        raise TitoError(f"{what} does not exist: {cure}")
+    _require_known(folder)
+    return [_rehearse(root, track) for track in chosen]
+
+
+def _require_known(folder: Path) -> None:
+    known = {SETTINGS, *(name for t in tracks().values() for name in (t.source, t.weights))}
+    for path in sorted(folder.iterdir()):
+        if path.name not in known and path.name != "__pycache__":
+            names = ", ".join(sorted(known))
+            raise TitoError(f"{FOLDER}/ holds {path.name!r}, expected none but {names}; remove it")
+
+
+def _division(folder: Path, track: Track) -> str:
+    """Return the division that entry.toml chooses for `track`: closed, if it says nothing."""
+    path = folder / SETTINGS
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise TitoError(f"{FOLDER}/{SETTINGS} is not TOML: {error}; mend it") from None
+    section = table.get(track.name, {})
+    division = section.get("division", "closed") if isinstance(section, dict) else None
+    if division not in track.divisions:
+        choice = " or ".join(f'division = "{one}"' for one in track.divisions)
+        raise TitoError(f"{FOLDER}/{SETTINGS}: expected [{track.name}] with {choice}; correct it")
+    return division
+
+
+def _rehearse(root: Path, track: Track) -> Rehearsal:
+    folder = root / FOLDER
+    division = _division(folder, track)
+    data = folder / track.weights
+    if data.is_file() and not track.takes_data(division):
+        line = f"{FOLDER}/{track.weights}: the {division} division takes no data; remove it"
+        return Rehearsal(track, division, line)
+    for path, most in ((folder / track.source, SOURCE_BYTES), (data, DATA_BYTES)):
+        if path.is_file() and path.stat().st_size > most:
+            came = path.stat().st_size
+            line = f"{FOLDER}/{path.name}: expected at most {most} bytes, got {came}"
+            return Rehearsal(track, division, line)
+    if track.name not in MEASURES:
+        return Rehearsal(track, division, "there is no practice for this track: submit, and see")
+    return _measure(root, track, division)
+
+
+def _measure(root: Path, track: Track, division: str, limit_s: float = LIMIT_S) -> Rehearsal:
+    """Run the measurement in a process of its own: an entry may hang, crash or exit."""
+    with tempfile.TemporaryDirectory(prefix="tito-", ignore_cleanup_errors=True) as scratch:
+        result = Path(scratch, "result.json")
+        command = [sys.executable, "-m", "assignments.competition.rehearsal", track.name, division]
+        paths = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
+        try:
+            code = subprocess.run(
+                [*command, str(root / FOLDER), str(result)],
+                cwd=root,
+                env=os.environ | {"PYTHONPATH": paths, "OPENBLAS_NUM_THREADS": "1"},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=limit_s,
+            ).returncode
+        except subprocess.TimeoutExpired:
+            return Rehearsal(track, division, f"{FOLDER}/{track.source}: no end in {limit_s:g} s")
+        if not result.is_file():
+            line = f"{FOLDER}/{track.source}: ended by itself, with exit code {code}"
+            return Rehearsal(track, division, line)
+        found = json.loads(result.read_text(encoding="utf-8"))
+    return Rehearsal(track, division, found.pop("refused", ""), found)
+
+
+def results(rehearsals: Sequence[Rehearsal]) -> Table:
+    """Show what was measured: a row for each track."""
+    table = Table(title="practice", title_justify="left", box=None, pad_edge=False)
+    for name in ("track", "division", "result", "baseline", "gates", "points"):
+        right = name in ("result", "baseline", "points")
+        table.add_column(name, justify="right" if right else "left", overflow="fold")
+    table.caption, table.caption_justify = PRACTICE, "left"
+    for one in rehearsals:
+        name = f"{one.track.letter} {one.track.title}"
+        if one.refused:
+            table.add_row(name, one.division, Text("refused", "red"), "", "", "")
+        else:
+            base = _shown(one.found["baseline"], one.track)
+            table.add_row(name, one.division, _result(one), base, _gates(one), _points(one))
+    return table
+
+
+def _result(one: Rehearsal) -> str:
+    value = _shown(one.found["value"], one.track)
+    if one.found["ci95"]:
+        low, high = one.found["ci95"]
+        value += f"\n{low:.3g} to {high:.3g}"
+    return value
+
+
+def _shown(value: float, track: Track) -> str:
+    return f"{value:g} {track.unit}" if value == int(value) else f"{value:.3g} {track.unit}"
+
+
+def _gates(one: Rehearsal) -> Text:
+    lines = [
+        (
+            f"{gate['name']} {gate['value']:.2%} of {gate['least']:.0%}",
+            "green" if gate["value"] >= gate["least"] else "red",
+        )
+        for gate in one.gates
+    ]
+    return Text("\n").join(Text(*line) for line in lines)
+
+
+def _points(one: Rehearsal) -> Text:
+    if not one.passed:
+        return Text("gate missed", "red")
+    points = one.track.points(one.improvement)
+    return Text(f"{points:.0f} {medal(points) or ''}".strip())
