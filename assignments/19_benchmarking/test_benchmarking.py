@@ -168,7 +168,7 @@ def test_both_rivals_get_blocks_of_the_same_length():
 def test_a_slow_moment_does_not_move_the_ratio():
     """The medians are 3 and 4; the mean of the first column is 18."""
     assert ratio_of_medians(np.array([[1.0, 2.0], [3.0, 4.0], [50.0, 6.0]])) == 0.75
-    with pytest.raises(ValueError, match="above 0"):
+    with pytest.raises(ValueError):
         ratio_of_medians(np.zeros((2, 2)))
 
 
@@ -194,5 +194,5 @@ def test_a_front_holds_what_nothing_beats():
 def test_equal_points_stand_side_by_side():
     """Neither is better than the other in anything."""
     assert pareto_front([[1.0, 1.0], [1.0, 1.0], [1.0, 2.0]]) == [0, 1]
-    with pytest.raises(ValueError, match="NaN"):
+    with pytest.raises(ValueError):
         pareto_front([[1.0, float("nan")]])
