@@ -115,7 +115,11 @@ class Assignment:
         if len(found) == 1:
             return found[0]
         known = ", ".join(task.id for task in found or self.tasks)
-        raise CatalogError(f"{self.id} has no one task {name!r}; choose one of: {known}")
+        if found:
+            raise CatalogError(
+                f"{name!r} may be several tasks of {self.id}; choose one of: {known}"
+            )
+        raise CatalogError(f"{self.id} has no task {name!r}; choose one of: {known}")
 
     def tasks_like(self, part: str) -> tuple[Task, ...]:
         """Return the tasks that have `part` in the name of one of their functions."""

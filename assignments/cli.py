@@ -28,6 +28,8 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except (TitoError, CatalogError) as error:
             line = str(error)
+        except BrokenPipeError:
+            raise  # whoever reads has seen enough, as `tito status | head` has; click ends quietly
         except OSError as error:
             line = f"{error.filename}: {error.strerror}; check that file and try again"
         click.echo(f"tito: {line}", err=True)
@@ -152,7 +154,7 @@ def milestone(number: int, seed: int, data: str | None) -> None:
     name = f"milestone {number} ({chosen.year}: {chosen.title})"
     missing = repository.missing(chosen)
     if missing:
-        raise TitoError(f"{name} needs modules you have not started: {', '.join(missing)}")
+        raise TitoError(f"{name} needs modules you have not started: {_cure(repository, missing)}")
     if not chosen.script.is_file():
         raise TitoError(f"{name} is not released yet; pull the course's news and try again")
     command = [sys.executable, "-m", f"milestones.{chosen.script.stem}", f"--seed={seed}"]
@@ -236,8 +238,17 @@ def _training(repository: Repository) -> dict[str, str]:
     return {"OPENBLAS_NUM_THREADS": "1"} | dict(os.environ) | found
 
 
+def _cure(repository: Repository, missing: list[str]) -> str:
+    """Return the names of modules that are missing, and what to do next."""
+    released = [one.id for one in repository.course.assignments]
+    names = [name if name in released else f"{name} (not released yet)" for name in missing]
+    first = next((name for name in missing if name in released), None)
+    cure = f"go on with `tito start {first[:2]}`" if first else "pull the course's news later"
+    return f"{', '.join(names)}; {cure}"
+
+
 def _time(minutes: int) -> str:
-    return f"{minutes} minutes" if minutes < 120 else f"{minutes / 60:g} hours"
+    return f"{minutes} minutes" if minutes < 120 else f"{round(minutes / 30) / 2:g} hours"
 
 
 def _shown(repository: Repository, path: Path) -> str:

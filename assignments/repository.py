@@ -53,9 +53,8 @@ class Repository:
 
     def missing(self, milestone: Milestone) -> list[str]:
         """Name the modules that `milestone` needs and the student has not started."""
-        start = {one.id: f"`tito start {one.id[:2]}`" for one in self.course.assignments}
         return [
-            f"{one.id} ({start.get(one.id, 'not released yet')})"
+            one.id
             for one in self.course.planned
             if one.id in milestone.requires and not self.file(one).is_file()
         ]
@@ -137,7 +136,9 @@ def _full_name(function: str, starter: str, assignment: Assignment) -> str:
     if len(meant) == 1:
         return meant[0]
     choice = ", ".join(meant or assignment.functions)
-    raise TitoError(f"{assignment.id} has no one function {function!r}; choose one of: {choice}")
+    if meant:
+        raise TitoError(f"{function!r} may be several of {assignment.id}; choose one of: {choice}")
+    raise TitoError(f"{assignment.id} has no function {function!r}; choose one of: {choice}")
 
 
 def _read_text(path: Path, shown: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import pytest
@@ -71,8 +72,17 @@ def test_an_unknown_module_names_the_known_ones(folder, key, words):
 
 def test_an_unknown_task_names_the_known_ones(folder):
     """A typing error in a task's name is answered with the module's tasks."""
-    with pytest.raises(CatalogError, match="^01_one has no one task 'sub'; .*: add, Pair.swap$"):
+    with pytest.raises(CatalogError, match="^01_one has no task 'sub'; .*: add, Pair.swap$"):
         load_course(folder).assignment("1").task("sub")
+
+
+def test_a_name_that_may_be_several_tasks_is_asked_back(folder):
+    """`matmul` is enough for Tensor.matmul, unless another class has one too."""
+    (one, two), both = load_course(folder).assignment("1").tasks, ("Same.swap",)
+    other = dataclasses.replace(one, functions=both)
+    assignment = dataclasses.replace(load_course(folder).assignment("1"), tasks=(other, two))
+    with pytest.raises(CatalogError, match="^'swap' may be several tasks of 01_one; choose one of"):
+        assignment.task("swap")
 
 
 COURSE, ONE, TWO = "course.toml", "01_one/assignment.toml", "02_two/assignment.toml"

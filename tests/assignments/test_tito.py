@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 
+import click
 import pytest
 
 from assignments.catalog import load_course
+from assignments.cli import Commands, _time
 from tests.student import StudentRepository
 
 MATMUL = "Tensor.matmul"
@@ -40,6 +42,26 @@ def test_start_copies_the_starter_and_says_what_next(student):
     assert "tinytorch/tensor.py is ready" in run.stdout
     assert "assignments/01_tensor/README.md" in run.stdout
     assert "tito test 01" in run.stdout
+
+
+def test_a_long_module_says_its_hours_to_the_half():
+    """200 minutes are about 3.5 hours."""
+    assert [_time(n) for n in (90, 120, 150, 200)] == [
+        "90 minutes",
+        "2 hours",
+        "2.5 hours",
+        "3.5 hours",
+    ]
+
+
+def test_whoever_reads_may_go_away():
+    """`tito status | head` is no mistake of the student's: click ends without a word."""
+
+    def write():
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        Commands(commands=[click.Command("x", callback=write)]).main(["x"], standalone_mode=False)
 
 
 def test_an_untouched_starter_is_shown_as_not_written_yet(student):
@@ -242,13 +264,16 @@ def test_another_framework_on_the_path_is_not_tested_instead(student, tmp_path):
 
 
 def test_a_milestone_names_the_modules_that_it_needs(student):
-    """Started modules are left out; others are named with what can be done about them."""
+    """Started modules are left out, others are named, and the first is what to go on with."""
     student.finish("tensor")
     run = student.tito("milestone", "6")
     assert run.returncode == 2
     assert "2018: MLPerf" in run.stderr
-    assert "02_activations (`tito start 02`), " in run.stderr
-    assert "19_benchmarking (not released yet)" in run.stderr
+    assert "not started: 02_activations, " in run.stderr
+    assert run.stderr.endswith("; go on with `tito start 02`\n")
+    released = {one.id for one in load_course().assignments}
+    for module in load_course().milestones[5].requires[1:]:
+        assert (f"{module} (not released yet)" in run.stderr) == (module not in released)
     assert "01_tensor" not in run.stderr
 
 
