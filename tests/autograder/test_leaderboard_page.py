@@ -36,7 +36,7 @@ HOSTILE = [
     "李雷",
     "-1+1",
 ]
-SIZES = {"phone": (360, 740), "tablet": (800, 1000), "small desk": (1125, 800), "desk": (1280, 800)}
+SIZES = {"phone": (360, 740), "tablet": (800, 1000), "small desk": (1205, 800), "desk": (1280, 800)}
 
 
 def class_of(count, modules, names=None):
