@@ -21,6 +21,8 @@ PARTS = (  # how many bytes, what they are, what they say here
     (1, "weights", "2, -7", GREEN),
 )
 
+BESIDE = {"3-3-3": (7, -12), "3-3-6": (-38, 2)}  # names that would lie on each other
+
 
 def layout() -> Figure:
     """Draw the bytes of the lesson's layer, each part under its name."""
@@ -48,7 +50,7 @@ def front() -> Figure:
     axes.plot(*zip(*sorted(points[i] for i in chosen), strict=True), color=RED, linewidth=1)
     for i, ((name, _, _), point) in enumerate(zip(rows, points, strict=True)):
         axes.plot(*point, "o", color=RED if i in chosen else BLUE)
-        axes.annotate(name, point, (7, -4), textcoords="offset points", fontsize=10)
+        axes.annotate(name, point, BESIDE.get(name, (7, -4)), textcoords="offset points")
     axes.axhline(96, color=GREEN, linewidth=1, linestyle="dashed")
     axes.set(xlabel="kilobytes", xlim=(0, 20), ylabel="% of digits read", ylim=(30, 104))
     return figure

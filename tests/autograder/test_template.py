@@ -20,10 +20,10 @@ ALLOWED = r"""
 LICENSE  README.md  pyproject.toml  \.gitattributes  \.gitignore
 \.github/workflows/visible-tests\.yml
 assignments/(__init__|catalog|cli|conftest|display|functions|practice|repository|submit|term)\.py
- assignments/course\.toml  assignments/compete\.py
- assignments/competition/(__init__|draws|given|language|rehearsal|tracks|weight)\.py
- assignments/competition/(tracks\.toml|README\.md)
-assignments/competition/baseline/\w+\.py
+assignments/course\.toml  assignments/compete\.py
+assignments/competition/(__init__|draws|given|language|tracks|weight)\.py
+assignments/competition/(tracks\.toml|README\.md)
+assignments/competition/(baseline|practice)/\w+\.py
 assignments/competition/given/(digits\.npz|language\.npz|text\.txt)
 assignments/\d\d_(\w+)/(README\.md|assignment\.toml|\1\.py|test_\1\.py|figures/\w+\.(svg|png))
 milestones/README\.md  milestones/0[1-6]_\d{4}_\w+\.py  milestones/data/(digits|iris)\.npz

@@ -1,0 +1,162 @@
+"""Practice of the tracks that read digits: Featherweight, Sprint and Time to target."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from assignments.competition import draws, given
+from assignments.competition.practice.entry import SEED, Entry, Measured, Refused
+from assignments.competition.practice.turns import interval, speedup, take_turns
+from assignments.competition.weight import weigh
+
+DIGITS, NOISE, BATCH = 4000, 500, 500
+BATCHES = (1, 256)
+RUNS, LOST, TARGET, JUDGED = 5, 1, 0.96, 500
+
+
+def checked(answer: object, count: int) -> np.ndarray:
+    """Return logits (count, 10); refuse another shape, no floats, and what is not finite."""
+    if not isinstance(answer, np.ndarray) or answer.shape != (count, 10):
+        came = f"shape {answer.shape}" if isinstance(answer, np.ndarray) else type(answer).__name__
+        raise Refused(f"expected logits of shape ({count}, 10), got {came}")
+    if answer.dtype.kind != "f" or not np.isfinite(answer).all():
+        raise Refused(f"expected finite floats as logits, got others, in {answer.dtype}")
+    return answer
+
+
+def featherweight(entry: Entry) -> Measured:
+    """Weigh an entry, exactly, and let it read digits."""
+    try:
+        weight = weigh(entry.source, entry.data)
+    except (SyntaxError, ValueError) as error:
+        raise Refused(f"{entry.path} is not Python: {error}") from None
+    base = Entry.baseline(entry.track)
+    rng = np.random.default_rng(SEED)
+    images, labels = draws.hidden_digits(DIGITS, rng)
+    found = {"accuracy": float((_answers(entry, images).argmax(axis=1) == labels).mean())}
+    if "kinship" in entry.track.divisions[entry.division]:
+        noise = rng.random((NOISE, images.shape[1]), np.float32)
+        found["kinship"] = kinship(_answers(entry, noise), noise)
+    parts = f"{weight.data} of data, {weight.literals} of literals, {weight.extra} of code"
+    total = weigh(base.source, base.data).total
+    return Measured(weight.total, total, entry.gates(**found), note=parts)
+
+
+def kinship(logits: np.ndarray, images: np.ndarray) -> float:
+    """Return how much `logits` go with the given network's: their correlation."""
+    own, others = logits, given.logits(given.digits(), images)
+    if not np.ptp(own, axis=0).any():
+        return 0.0
+    return float(np.corrcoef((own - own.mean(0)).ravel(), (others - others.mean(0)).ravel())[0, 1])
+
+
+def _answers(entry: Entry, images: np.ndarray) -> np.ndarray:
+    load, answers = entry.call("load"), []
+    for batch in np.split(images, range(BATCH, len(images), BATCH)):
+        with entry.answering():
+            answers.append(checked(load(entry.data)(batch), len(batch)))
+    return np.concatenate(answers).astype(np.float64)
+
+
+class Stream:
+    """Batches of digits, and how often an entry is right about them."""
+
+    def __init__(self, batch: int, closed: bool):
+        """Hold answers against the given network where `closed`, else against the digits."""
+        self._stream, self._batch = draws.Stream(np.random.default_rng(SEED)), batch
+        self._closed, self._labels = closed, np.empty(0)
+        self.right: list[float] = []
+
+    def draw(self, count: int) -> np.ndarray:
+        """Return questions (count, batch, 64)."""
+        images, self._labels = self._stream.draw(count * self._batch)
+        return images.reshape(count, self._batch, -1)
+
+    def check(self, questions: np.ndarray, answers: np.ndarray) -> None:
+        """Count what is right; refuse what is no answer."""
+        images, wanted = questions.reshape(-1, questions.shape[-1]), self._labels
+        logits = checked(answers.reshape(-1, 10), len(images))
+        if self._closed:
+            wanted = given.logits(given.digits(), images).argmax(axis=1)
+        self.right.append(float((logits.argmax(axis=1) == wanted).mean()))
+
+
+def sprint(entry: Entry) -> Measured:
+    """Let an entry and the baseline take turns, alone and in batches; check every answer."""
+    columns, shares = [], []
+    for batch in BATCHES:
+        stream = Stream(batch, entry.division == "closed")
+        sides = [_forward(one) for one in (Entry.baseline(entry.track), entry)]
+        with entry.answering():
+            checked(sides[1](stream.draw(1)[0]), batch)
+            like = np.empty((batch, 10), np.float32)
+            columns.append(take_turns(sides, stream.draw, stream.check, like))
+        shares.append(float(np.mean(stream.right)))
+    (gate,) = entry.track.divisions[entry.division]
+    pairs = np.stack(columns, axis=1)
+    limits = interval(pairs, speedup)
+    return Measured(speedup(pairs), 1.0, entry.gates(**{gate: min(shares)}), limits)
+
+
+def _forward(entry: Entry) -> Callable[[np.ndarray], np.ndarray]:
+    load = entry.call("load")
+    weights = {name: array.copy() for name, array in given.digits().items()}
+    with entry.answering():
+        return load(weights, entry.data) if entry.data else load(weights)
+
+
+def target(entry: Entry) -> Measured:
+    """Train the entry and the baseline on the same draws, five seeds, in turn."""
+    rng, mine, base, worst = np.random.default_rng(SEED), [], [], 1.0
+    least = entry.track.divisions[entry.division]["accuracy"]
+    for seed in range(RUNS):
+        lesson = draws.lesson(rng)
+        seconds, accuracy = _train(entry, lesson, seed, least)
+        mine.append(seconds)
+        base.append(_train(Entry.baseline(entry.track), lesson, seed, least)[0])
+        worst = min(worst, accuracy) if np.isfinite(seconds) else worst
+        failed = int(np.isinf(mine).sum())
+        if failed > LOST:
+            raise Refused(f"{failed} of {seed + 1} seeds failed, one may: {TARGET:.0%} was missed")
+    found = np.array(mine)
+    limits = interval(np.minimum(found, found[np.isfinite(found)].max()), middle)
+    return Measured(middle(found), middle(np.array(base)), entry.gates(accuracy=worst), limits)
+
+
+def middle(seconds: np.ndarray) -> float:
+    """Return the mean without the best and the worst: [9, 1, 2, 3, 4] -> 3."""
+    return float(np.sort(seconds)[1:-1].mean())
+
+
+def _train(entry: Entry, lesson, seed: int, least: float) -> tuple[float, float]:
+    """Return the CPU seconds to the target, infinite if it is missed, and the hidden accuracy."""
+    train, spent = entry.call("train"), 0.0
+    began = time.process_time()
+    with entry.answering():
+        states = iter(train(lesson.images.copy(), lesson.labels.copy(), seed))
+    spent += time.process_time() - began
+    for _ in range(JUDGED):
+        began = time.process_time()
+        with entry.answering():
+            state = next(states, None)
+        spent += time.process_time() - began
+        if state is None:
+            break
+        if _accuracy(state, lesson.validation) >= TARGET:
+            accuracy = _accuracy(state, lesson.hidden)
+            return (spent if accuracy >= least else np.inf), accuracy
+    return np.inf, 0.0
+
+
+def _accuracy(state: object, examples: tuple[np.ndarray, np.ndarray]) -> float:
+    shapes = {k: np.shape(v) for k, v in state.items()} if isinstance(state, dict) else state
+    if shapes != given.SHAPES:
+        raise Refused(f"expected weights {given.SHAPES}, got {str(shapes):.100}")
+    images, labels = examples
+    return float((given.logits(state, images).argmax(axis=1) == labels).mean())
+
+
+MEASURES = {"featherweight": featherweight, "sprint": sprint, "target": target}

@@ -1,0 +1,139 @@
+"""Practice of the tracks that write: One-minute language model, and Decode.
+
+The hidden text is the grader's alone. Here its part is played by the last tenth of the given one,
+from which nothing is learned.
+"""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+import tinytorch as tt
+from assignments.competition import language
+from assignments.competition.practice.entry import SEED, Entry, Measured, Refused
+from assignments.competition.practice.turns import interval, speedup, take_turns
+
+TRAIN_S = 60.0
+PIECES, REVEALS = 100, 32  # pieces of text, and letters to predict in each
+SUM, MARGIN, BLOCKS = 1e-3, 1e-3, 20
+
+
+def held_back(text: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the text to learn from, and the last tenth."""
+    return np.split(text, [len(text) * 9 // 10])
+
+
+def predict(entry: Entry, seconds: float = TRAIN_S) -> Measured:
+    """Let the entry learn for a minute, and the baseline too; the grader takes two seeds."""
+    rng = np.random.default_rng(SEED)
+    order = rng.permutation(len(language.LETTERS))
+    learned, rest = held_back(order[language.given_text()])
+    length = language.CONTEXT + REVEALS
+    starts = rng.permutation(len(rest) // length)[:PIECES, None] * length
+    pieces = rest[starts + np.arange(length)]
+    mine, base = (
+        _bits(one, learned, pieces, seconds) for one in (entry, Entry.baseline(entry.track))
+    )
+    limits = interval(mine.mean(axis=1), np.mean)
+    return Measured(float(mine.mean()), float(base.mean()), entry.gates(normalized=1.0), limits)
+
+
+def _bits(entry: Entry, text: np.ndarray, pieces: np.ndarray, seconds: float) -> np.ndarray:
+    """Return the bits of each letter behind the first CONTEXT ones of each piece."""
+    train, spent, function, bits = entry.call("train"), 0.0, None, []
+    with entry.answering():
+        began = time.process_time()
+        steps = iter(train(text.copy(), len(language.LETTERS), language.CONTEXT, 0))
+        while (spent := time.process_time() - began) < seconds:
+            last = next(steps, None)
+            if last is None:
+                break
+            function = last
+        if function is None:
+            raise Refused("the training ended without a function that predicts; yield one")
+        if spent > seconds * 1.02 + 0.5:
+            raise Refused(f"trained for {spent:.1f} s, expected {seconds:g} s; yield more often")
+        for place in range(language.CONTEXT, pieces.shape[1]):
+            seen = pieces[:, place - language.CONTEXT : place].copy()
+            chances = _distribution(function(seen), len(pieces))
+            bits.append(-chances[np.arange(len(pieces)), pieces[:, place]] / np.log(2))
+    return np.stack(bits, axis=1)
+
+
+def _distribution(answer: object, count: int) -> np.ndarray:
+    shape = (count, len(language.LETTERS))
+    if not isinstance(answer, np.ndarray) or answer.shape != shape or answer.dtype.kind != "f":
+        came = getattr(answer, "shape", type(answer).__name__)
+        raise Refused(f"expected log-probabilities of shape {shape}, got {came}")
+    chances = answer.astype(np.float64)
+    off = np.abs(np.exp(chances).sum(axis=1) - 1).max()
+    if not off <= SUM or not np.isfinite(chances).all():
+        raise Refused(f"expected distributions that sum to 1, got one that is off by {off:.2g}")
+    return chances
+
+
+class Writing:
+    """Prompts, and how the baseline goes on where no rounding decides."""
+
+    def __init__(self, write, weights):
+        """Hold answers against those of the function `write`."""
+        sizes = (len(language.LETTERS), language.CONTEXT, language.LAYERS, language.HEADS)
+        self._model = tt.GPT(tt.GPTConfig(*sizes, language.WIDTH))
+        self._model.load_state_dict(weights)
+        self._write, self._rng = write, np.random.default_rng(SEED)
+        _, self._text = held_back(language.given_text())
+        self._right: dict[bytes, np.ndarray] = {}
+
+    def draw(self, count: int) -> np.ndarray:
+        """Return prompts (count, PROMPT), a letter of each replaced."""
+        self._right, prompts = {}, []
+        while len(prompts) < count:
+            start = self._rng.integers(len(self._text) - language.PROMPT)
+            prompt = self._text[start : start + language.PROMPT].copy()
+            prompt[self._rng.integers(language.PROMPT)] = self._rng.integers(len(language.LETTERS))
+            written = self._write(prompt)
+            if self._margin(np.concatenate([prompt, written])) > MARGIN:
+                self._right[prompt.tobytes()] = written
+                prompts.append(prompt)
+        return np.stack(prompts)
+
+    def _margin(self, ids: np.ndarray) -> float:
+        """Return by how much each written letter was the likeliest, at least."""
+        with tt.no_grad():
+            logits = self._model(tt.Tensor(ids[None, :-1])).numpy()[0, language.PROMPT - 1 :]
+        second, first = np.sort(logits, axis=1)[:, -2:].T
+        return float((first - second).min())
+
+    def check(self, prompts: np.ndarray, answers: np.ndarray) -> None:
+        """Refuse the first answer that is not the baseline's, letter by letter."""
+        for prompt, answer in zip(prompts, answers, strict=True):
+            wrong = np.flatnonzero(answer != self._right[prompt.tobytes()])
+            if len(wrong):
+                count = f"the first {wrong[0]} of {language.WRITTEN}"
+                raise Refused(f"greedy letters are not the baseline's: {count} are right")
+
+
+def decode(entry: Entry) -> Measured:
+    """Let an entry and the baseline write on, in turns; every letter must be the same."""
+    weights = language.weights()
+    base, mine = (
+        one.call("load")({name: array.copy() for name, array in weights.items()})
+        for one in (Entry.baseline(entry.track), entry)
+    )
+    writing, like = Writing(base, weights), np.empty(language.WRITTEN, np.int64)
+    with entry.answering():
+        prompts = writing.draw(2)  # who is wrong is not timed: that takes many prompts
+        writing.check(prompts, np.stack([_letters(mine(prompt)) for prompt in prompts]))
+        pairs = take_turns([base, mine], writing.draw, writing.check, like, BLOCKS)[:, None]
+    return Measured(speedup(pairs), 1.0, entry.gates(identical=1.0), interval(pairs, speedup))
+
+
+def _letters(answer: object) -> np.ndarray:
+    if np.shape(answer) != (language.WRITTEN,):
+        raise Refused(f"expected ids of shape ({language.WRITTEN},), got {np.shape(answer)}")
+    return np.array(answer)
+
+
+MEASURES = {"language": predict, "decode": decode}

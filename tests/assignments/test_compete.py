@@ -1,0 +1,180 @@
+"""`tito compete`: entries are measured as the grader does it, and what is wrong is one line."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinytorch as tt
+from assignments.compete import FOLDER, _measure, rehearse
+from assignments.competition import given, language
+from assignments.competition.practice import digits, letters
+from assignments.competition.practice.entry import Entry, Refused
+from assignments.competition.tracks import find
+from assignments.competition.weight import weigh
+from assignments.repository import TitoError
+from autograder.competition import featherweight, probes
+from tests.student import ROOT, StudentRepository
+from tinytorch.capstone import chain, pack, write_entry
+
+SUBMISSIONS = ROOT / "tests" / "submissions" / "competition"
+ZEROS = "import numpy as np\n\n\ndef load(data):\n    return lambda x: {}\n"
+
+
+def packed(bits) -> bytes:
+    """Return the given network in so many bits for each layer."""
+    sizes = (64, 128, 64, 10)
+    first, *rest = (tt.Linear(m, n) for m, n in zip(sizes, sizes[1:], strict=False))
+    model = tt.Sequential(first, *(layer for one in rest for layer in (tt.ReLU(), one)))
+    model.load_state_dict(given.digits())
+    return pack(chain(model), bits)
+
+
+def rehearsed(root: Path, source: str, letter: str = "A", limit_s: float = 60):
+    """Return what becomes of an entry with this source."""
+    track = find(letter)
+    (root / FOLDER).mkdir(exist_ok=True)
+    (root / FOLDER / track.source).write_text(source, encoding="utf-8")
+    return _measure(root, track, "closed", limit_s)
+
+
+def test_entries_of_the_lesson_pass_on_a_student_s_framework(tmp_path):
+    """Bytes are exact, gates are shown, and all of it is called practice."""
+    student = StudentRepository(tmp_path / "mine")
+    student.finish(*(name for name in tt.MODULES if (ROOT / f"tinytorch/{name}.py").is_file()))
+    write_entry(student.root / FOLDER, "featherweight", packed([3, 3, 6]))
+    write_entry(student.root / FOLDER, "sprint")
+    run = student.tito("compete")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert re.search(r"A Featherweight +closed +7453 bytes +68911 bytes", run.stdout)
+    assert re.search(r"B Sprint +closed +\d", run.stdout) and "agreement" in run.stdout
+    assert "This is practice" in run.stdout
+
+
+def test_a_missed_gate_is_exit_code_1_and_worth_nothing(tmp_path):
+    """Two bits are too few."""
+    student = StudentRepository(tmp_path / "mine")
+    write_entry(student.root / FOLDER, "featherweight", packed(2))
+    student.finish(*(name for name in tt.MODULES if (ROOT / f"tinytorch/{name}.py").is_file()))
+    run = student.tito("compete", "--track", "featherweight", "--track", "a")
+    assert run.returncode == 1 and "gate missed" in run.stdout
+    assert run.stdout.count("Featherweight") == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("import nothing_like_it\n", "entry/featherweight.py:1: cannot be imported: ModuleNot"),
+        ("def load(:\n", "entry/featherweight.py is not Python"),
+        ("x = 1\n", "entry/featherweight.py has no function `load`"),
+        (ZEROS.format("np.zeros((len(x), 9))"), "expected logits of shape (500, 10), got shape"),
+        (ZEROS.format("np.full((len(x), 10), np.nan)"), "expected finite floats"),
+        (ZEROS.format("x.nothing"), "entry/featherweight.py:5: AttributeError"),
+        ("import os\nos._exit(7)\n", "ended by itself, with exit code 7"),
+        ("raise SystemExit(0)\n", "cannot be imported: SystemExit: 0"),
+    ],
+)
+def test_an_entry_that_does_not_answer_is_one_line(tmp_path, source, reason):
+    """It says where, what was expected and what came."""
+    found = rehearsed(tmp_path, source)
+    assert reason in found.refused and "\n" not in found.refused
+    assert not found.passed
+
+
+def test_an_entry_without_end_is_ended(tmp_path):
+    """After a limit, which is long enough for what is honest."""
+    found = rehearsed(tmp_path, "while True:\n    pass\n", limit_s=0.5)
+    assert found.refused == "entry/featherweight.py: no end in 0.5 s"
+
+
+def test_what_is_not_there_is_named(tmp_path):
+    """All entries, or the one that was asked for."""
+    with pytest.raises(TitoError, match="an entry in entry/ does not exist: write it"):
+        rehearse(tmp_path)
+    with pytest.raises(TitoError, match=r"entry/sprint\.py does not exist"):
+        rehearse(tmp_path, ["B"])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("notes.txt", b"", "holds 'notes.txt', expected none but"),
+        ("entry.toml", b"[sprint", "is not TOML"),
+        ("entry.toml", b'[sprint]\ndivision = "own"', 'expected .sprint. with division = "closed"'),
+        ("sprint.bin", b"x", "the closed division takes no data"),
+        ("sprint.py", b"#" * 40000, "expected at most 32768 bytes, got 40000"),
+    ],
+)
+def test_files_that_the_grader_refuses_are_refused_here(tmp_path, name, content, reason):
+    """The rules of the folder are the same."""
+    write_entry(tmp_path / FOLDER, "sprint")
+    (tmp_path / FOLDER / name).write_bytes(content)
+    try:
+        (found,) = rehearse(tmp_path, ["B"])
+        said = found.refused
+    except TitoError as error:
+        said = str(error)
+    assert re.search(reason, said)
+
+
+def test_sources_weigh_what_the_grader_says():
+    """Baselines, gold, cheats and the source of the course itself."""
+    paths = [*SUBMISSIONS.rglob("*.py"), *(ROOT / "assignments" / "competition").rglob("*.py")]
+    sources = [path.read_bytes() for path in paths if path.stem != "does_not_compile"]
+    sources += [b'x = b"ab", 1j, 2**70, -300, "\xc3\xa9", ..., None\n', b'def f():\n    "doc"\n']
+    assert len(sources) > 30
+    for source in sources:
+        found, counted = weigh(source), probes.source_cost(np.frombuffer(source, np.uint8))
+        assert (found.literals, found.code) == (counted["literals"], counted["code"])
+
+
+def test_kinship_is_the_grader_s():
+    """The same correlation on the same noise."""
+    rng = np.random.default_rng(0)
+    noise = rng.random((20, 64), np.float32)
+    logits = rng.normal(0, 1, (20, 10))
+    assert digits.kinship(logits, noise) == featherweight.kinship(logits, noise)
+    assert digits.kinship(np.zeros((20, 10)), noise) == 0.0
+
+
+def test_the_baseline_reaches_its_own_target():
+    """One seed of Time to target; a training that ends early has not reached it."""
+    from assignments.competition import draws
+
+    lesson = draws.lesson(np.random.default_rng(0))
+    seconds, accuracy = digits._train(Entry.baseline(find("C")), lesson, 0, 0.95)
+    assert 0 < seconds < np.inf and accuracy >= 0.95
+    source = b"def train(images, labels, seed):\n    return []\n"
+    nothing = Entry(find("C"), "closed", source, b"", "entry/target.py")
+    assert digits._train(nothing, lesson, 0, 0.95) == (np.inf, 0.0)
+
+
+UNIFORM = b"""import numpy as np
+
+
+def train(text, letters, context, seed):
+    yield lambda ids: np.full((len(ids), letters), -np.log(letters))
+"""
+
+
+def test_a_uniform_guess_is_worth_the_logarithm_of_the_letters(monkeypatch):
+    """96 letters are 6.58 bits; the baseline learns for a moment and is judged as well."""
+    monkeypatch.setattr(letters, "PIECES", 4)
+    monkeypatch.setattr(letters, "REVEALS", 3)
+    entry = Entry(find("D"), "closed", UNIFORM, b"", "entry/language.py")
+    found = letters.predict(entry, seconds=0.1)
+    assert found.value == pytest.approx(np.log2(96))
+    assert np.isfinite(found.baseline) and found.ci95[0] == pytest.approx(found.ci95[1])
+    wrong = UNIFORM.replace(b"-np.log", b"np.log")
+    with pytest.raises(Refused, match="sum to 1"):
+        letters.predict(Entry(find("D"), "closed", wrong, b"", "entry/language.py"), seconds=0.1)
+
+
+def test_the_baseline_of_decode_agrees_with_itself_and_nothing_else(tmp_path):
+    """Every letter is held against what the baseline writes."""
+    found = rehearsed(tmp_path, Entry.baseline(find("E")).source.decode(), "E")
+    assert found.passed and found.found["value"] == pytest.approx(1, rel=0.5)
+    source = "import numpy as np\ndef load(w):\n    return lambda p: np.zeros({}, int)\n"
+    found = rehearsed(tmp_path, source.format(language.WRITTEN), "E")
+    assert "not the baseline's" in found.refused
