@@ -9,7 +9,7 @@ import pytest
 import tinytorch as tt
 from assignments.compete import FOLDER, _measure, rehearse
 from assignments.competition import given, language
-from assignments.competition.practice import digits, letters
+from assignments.competition.practice import digits, letters, turns
 from assignments.competition.practice.entry import Entry, Refused
 from assignments.competition.tracks import find
 from assignments.competition.weight import weigh
@@ -136,6 +136,31 @@ def test_kinship_is_the_grader_s():
     logits = rng.normal(0, 1, (20, 10))
     assert digits.kinship(logits, noise) == featherweight.kinship(logits, noise)
     assert digits.kinship(np.zeros((20, 10)), noise) == 0.0
+
+
+def test_a_slow_first_call_does_not_shorten_the_blocks(monkeypatch):
+    """Both sides get blocks of equal length, on a clock of the test's own."""
+    now = [0.0]
+    monkeypatch.setattr(turns.time, "process_time", lambda: now[0])
+
+    def takes(seconds):
+        times = iter([1.0])
+
+        def forward(question):
+            now[0] += next(times, seconds)
+            return question
+
+        return forward
+
+    def draw(count):
+        asked.append(count)
+        return np.zeros((count, 2))
+
+    asked, checked = [], []
+    sides = takes(2**-10), takes(2**-13)
+    found = turns.take_turns(sides, draw, lambda q, a: checked.append(len(a)), np.zeros(2), 3)
+    np.testing.assert_allclose(found, [[2**-10, 2**-13]] * 3)
+    assert asked[-6:] == [6, 49, 49, 6, 6, 49] and checked == [49] * 3
 
 
 def test_the_baseline_reaches_its_own_target():

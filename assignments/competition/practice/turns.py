@@ -11,7 +11,7 @@ import numpy as np
 from assignments.competition.practice.entry import SEED
 
 BLOCKS, BLOCK_S, MOST_CALLS = 40, 0.006, 1000
-RESAMPLES = 1000
+WARMUP, RESAMPLES = 3, 1000
 
 Draw = Callable[[int], np.ndarray]  # questions (count, ...)
 Check = Callable[[np.ndarray, np.ndarray], None]  # questions and answers; raises Refused
@@ -36,7 +36,8 @@ def take_turns(sides, draw: Draw, check: Check, answer: np.ndarray, blocks: int 
 
 
 def _calls(forward, draw: Draw, answer: np.ndarray) -> int:
-    """Return how many calls fill a block, after some that warm up."""
+    """Return how many calls fill a block, after some that warm up: the first may be very slow."""
+    _block(forward, draw(WARMUP), answer)
     calls, seconds = 1, 0.0
     while seconds < BLOCK_S / 2 and calls < MOST_CALLS:
         seconds, _ = _block(forward, draw(calls), answer)
