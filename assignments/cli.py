@@ -173,7 +173,7 @@ def compete(letters: tuple[str, ...]) -> None:
     from assignments.compete import rehearse, results  # NumPy: nothing else here needs it
 
     repository, console = _here(), display.console()
-    with display.console(stderr=True).status("measuring"):
+    with display.console(stderr=True).status("measuring (track D takes two minutes)"):
         found = rehearse(repository.root, letters)
     console.print(results(found))
     for one in found:
