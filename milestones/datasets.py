@@ -1,6 +1,7 @@
-"""The milestones' examples: iris and digits, embedded beside this file, and XOR, drawn by chance.
+"""The milestones' examples: embedded beside this file, drawn by chance, or read from files.
 
-Sources and licenses are in README.md. A task is drawn anew for every random generator.
+Embedded are iris, digits and the lessons of the course, drawn XOR and sequences to reverse. Sources
+and licenses are in README.md. A task is drawn anew for every random generator.
 """
 
 from __future__ import annotations
