@@ -377,10 +377,10 @@ class GPT(Module):
 
         Token by token: the model reads the last block_size ids at most; `next_probabilities` of
         the scores at the last place, whose `last_features` are enough, with temperature, top_k and
-        top_p, say what may come; and
-        `sample` draws one id per row, which is appended. It draws from a new generator of this seed
-        or, without one, from `default_generator()`. Meanwhile the model is in eval mode and nothing
-        is recorded; afterwards each of its modules has its own mode back.
+        top_p, say what may come; and `sample` draws one id per row, which is appended. It draws
+        from a new generator of this seed or, without one, from `default_generator()`. Meanwhile the
+        model is in eval mode and nothing is recorded; afterwards each of its modules has its own
+        mode back.
         Errors: ValueError unless ids has two axes and a place, and from `next_probabilities`.
 
         >>> model = GPT(GPTConfig(vocab_size=10, block_size=4, n_layer=1, n_head=2, n_embd=8))
