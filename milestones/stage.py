@@ -49,10 +49,11 @@ def _arguments(milestone: Milestone) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=f"{milestone.year}: {milestone.title}.")
     parser.add_argument("--seed", type=int, default=0, help="of the examples and of the training")
     parser.add_argument("--out", type=Path, default=HERE / "out" / str(milestone.year))
-    parser.set_defaults(data=None)
-    if milestone.download:
-        parser.add_argument("--data", type=Path, help="a folder with the larger data")
-    return parser.parse_args()
+    parser.add_argument("--data", type=Path, help="a folder with larger data, if there is any")
+    wanted = parser.parse_args()
+    if wanted.data is not None and milestone.download is None:
+        parser.exit(2, f"{milestone.year} has no larger data to learn from: leave out --data\n")
+    return wanted
 
 
 def _train(milestone: Milestone, name: str, task: Task, seed: int) -> dict[str, np.ndarray]:
