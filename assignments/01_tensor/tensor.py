@@ -129,6 +129,7 @@ _off = 0  # how many threads record nothing; for one of them, `apply` asks which
 _new = object.__new__  # Tensor.__new__, found in half the time
 _NO_KWARGS = {}  # one for all recipes: a thousand empty ones are a thousand objects to collect
 _run = None  # what computes instead of the operation itself
+_choose = None  # what says which operation stands in for one
 _clock = 0  # counts changes in place
 _changed = {}  # id of an array that owns memory: the clock at its last change
 
@@ -141,6 +142,8 @@ def apply(op: Callable, *inputs, **kwargs) -> Tensor:
     >>> apply(np.add, from_numpy(np.array([1, 2])), 10)
     Tensor([11, 12])
     """
+    if _choose is not None:
+        op, kwargs = _choose(op, inputs, kwargs)
     arrays, wanted = [], False
     for x in inputs:
         if isinstance(x, Tensor):
@@ -205,10 +208,26 @@ def set_recording(on: bool) -> bool:
 
 
 def set_runner(run: Callable | None) -> Callable | None:
-    """Let `run(op, arrays, kwargs)` compute, or None: the operation; return who did (14, 17)."""
+    """Let `run(op, arrays, kwargs)` compute, or None: the operation; return who did (14)."""
     global _run
     before, _run = _run, run
     return before
+
+
+def set_chooser(choose: Callable | None) -> Callable | None:
+    """Let `choose(op, inputs, kwargs)` say what `apply` runs instead; return who did (17).
+
+    It returns an operation and its kwargs, which the recipe keeps, or those that it was given; None
+    stands for this everywhere. The operators of two tensors, as a + b, ask nobody.
+    """
+    global _choose
+    before, _choose = _choose, choose
+    return before
+
+
+def is_recording() -> bool:
+    """Say whether `apply` leaves recipes in this thread."""
+    return not _off or _mode.recording
 
 
 def _owner(array):

@@ -33,6 +33,7 @@ NAMES = """
     cnn
     gpt
     decode
+    acceleration
     quantization
     imports
     competition
