@@ -15,6 +15,7 @@ from tinytorch.acceleration import (
     backends,
     conv2d_shifted,
     conv_pool_array,
+    few_pool_array,
     packed_tiled_array,
     tiled_attention_array,
 )
@@ -118,6 +119,35 @@ def test_convolutions_have_the_gradients_of_all_settings(op, monkeypatch):
     x, weight, bias = array(3, 4, 9, 7), array(4, 2, 3, 2, seed=1), array(4, seed=2)
     check_grads(lambda *inputs: apply(op, *inputs, **settings), x, weight, bias)
     check_grads(lambda x, weight: apply(op, x, weight, None, **settings), x, weight)
+
+
+@pytest.mark.parametrize("pool", [(2, 2), (1, 3), (2, 3)])
+@pytest.mark.parametrize("kept", [[], None])
+def test_images_last_are_the_same(pool, kept, monkeypatch):
+    """Strides, padding, dilation, lines and columns that no window takes, a line at a time."""
+    monkeypatch.setattr(acceleration, "PRODUCT_BYTES", 1)
+    x, weight, bias = array(3, 2, 9, 8), array(4, 2, 3, 2, seed=1), array(4, seed=2)
+    for how in ({}, {"stride": (2, 1), "padding": (1, 2), "dilation": (1, 2)}):
+        settings = PLAIN | how | {"pool": pool, "kept": None if kept is None else []}
+        plain = conv_pool_array(x, weight, bias, **settings | {"kept": None})
+        fast = few_pool_array(x, weight, bias, **settings | {"kept": None})
+        np.testing.assert_allclose(fast, plain, atol=1e-12)
+        inputs = (x, weight, bias)
+        check_grads(lambda *i, s=settings: apply(few_pool_array, *i, **s), *inputs)
+    settings["kept"] = None if kept is None else []
+    check_grads(lambda x, w: apply(few_pool_array, x, w, None, **settings), x, weight)
+
+
+def test_few_channels_and_many_images_go_images_last():
+    """And others do not; both agree with the plain chain in float32."""
+    model = Sequential(Conv2d(1, 4, 3, padding=1), ReLU(), MaxPool2d(2))
+    for count, op in ((15, conv_pool_array), (16, few_pool_array)):
+        x = randn(count, 1, 7, 7)
+        plain = model(x)
+        with accelerate():
+            fast = model(x)
+        assert fast.recipe.op is op
+        np.testing.assert_allclose(fast.data, plain.data, rtol=1e-5, atol=1e-6)
 
 
 def peak(length):
