@@ -2,10 +2,10 @@
 
 One can switch faster operations on for a while (`with accelerate():`), in this thread alone, and
 ask which are (`backends`). Each stands in for plain ones: layers that are one operation in place of
-two or three (`linear_gelu_array`, `conv_pool_array`), a loss that leaves its gradient behind
-(`loss_and_slope_array`), a norm in blocks (`blocked_norm_array`), and attention whose memory does
-not grow with the square of the length (`tiled_attention_array`). Beside them stand the forms in
-which one learns why: `matmul_blocked`, `conv2d_shifted`.
+two or three (`linear_gelu_array`, `conv_pool_array`, `norm_pool_array`), a loss that leaves its
+gradient behind (`loss_and_slope_array`), a norm in blocks (`blocked_norm_array`), and attention
+whose memory does not grow with the square of the length (`tiled_attention_array`). Beside them
+stand the forms in which one learns why: `matmul_blocked`, `conv2d_shifted`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tinytorch import convolutions, profiling
 from tinytorch.activations import GELU, ReLU, gelu, relu
 from tinytorch.attention import attention_array, packed_attention_array, thirds
 from tinytorch.autograd import linear_rule, vjp
-from tinytorch.convolutions import Conv2d, MaxPool2d, conv2d_array, conv2d_rule
+from tinytorch.convolutions import BatchNorm2d, Conv2d, MaxPool2d, conv2d_array, conv2d_rule
 from tinytorch.layers import Linear, Module, Sequential, set_caller
 from tinytorch.losses import cross_entropy_array
 from tinytorch.tensor import Tensor, apply, is_recording, set_chooser
@@ -576,8 +576,85 @@ def few_pool_gradients(g, x, weight, how, pool, taken, wants_x: bool) -> dict[in
     return found
 
 
+def norm_pool_array(x, weight, bias, mean, var, eps, training, pool, kept) -> np.ndarray:
+    """Compute max_pool2d(relu(batch_norm(x))) for some images at a time; see `conv_pool_array`."""
+    z, y, taken = np.ascontiguousarray(convolutions.channels_last(x)), *_pooled(x, pool, kept)
+    scale = 1 / np.sqrt(var + eps) * (1 if weight is None else weight)
+    shift = (0 if bias is None else bias) - mean * scale
+    scale, shift = (_line(z, vector) for vector in (scale, shift))
+    for some in cut(len(z), z[0].nbytes, PRODUCT_BYTES):
+        lines = z[some].reshape(-1, len(scale)) * scale
+        lines += shift
+        normed = lines.reshape(z[some].shape)
+        largest(windows(normed, pool), y[some])
+        if taken is not None:
+            mark_taken(windows(normed, pool), y[some], taken[:, some])
+    return convolutions.channels_first(y)
+
+
+def _pooled(x, pool, kept):
+    """Memory for the pooled result, channels last, and for its marks if they are to be kept."""
+    (n, channels), places = x.shape[:2], [n // p for n, p in zip(x.shape[2:], pool, strict=True)]
+    y, taken = np.empty((n, *places, channels), x.dtype), None
+    if kept is not None:
+        kept.append(taken := np.empty((math.prod(pool), *y.shape), bool))
+    return y, taken
+
+
+def _line(z, vector):
+    """One number per channel, repeated for each pixel of a line."""
+    return np.tile(vector.astype(z.dtype), z.shape[2])
+
+
+@vjp(norm_pool_array)
+def norm_pool_rule(y, x, weight, bias, mean, var, eps, training, pool, kept):
+    """As `batch_norm_rule`, for gradients that stand in one place of each window."""
+    found, inverse = [], (1 / np.sqrt(var + eps)).astype(x.dtype)
+
+    def pull(number, g):
+        if not found:
+            marks = kept or []
+            if not marks:
+                norm_pool_array(x, weight, bias, mean, var, eps, training, pool, marks)
+            scale = inverse if weight is None else weight * inverse
+            given = (mean, inverse, scale, training)
+            found.extend(norm_pool_gradients(g, x, *given, pool, marks[0]))
+        return found[number]
+
+    return *(functools.partial(pull, number) for number in range(3)), None, None
+
+
+def norm_pool_gradients(g, x, mean, inverse, scale, training, pool, taken) -> tuple:
+    """Return the gradients of x, weight and bias: first the sums of all blocks, then that of x."""
+    g, z = (np.ascontiguousarray(convolutions.channels_last(array)) for array in (g, x))
+    channels, result, sums = z.shape[3], np.empty_like(z), np.zeros((2, z.shape[3]), x.dtype)
+    for some in cut(len(z), z[0].nbytes, PRODUCT_BYTES):
+        for mark, numbers in zip(taken[:, some], windows(z[some], pool), strict=True):
+            part = g[some] * mark
+            ones = np.ones(part.size // channels, x.dtype)
+            sums[0] += ones @ part.reshape(-1, channels)
+            part *= numbers - mean
+            sums[1] += ones @ part.reshape(-1, channels)
+    to_bias, to_weight = sums[0], sums[1] * inverse
+    slope = -scale * inverse * to_weight * (channels / x.size) * training
+    slope, shift = (
+        _line(z, vector)
+        for vector in (slope, -scale * to_bias * (channels / x.size) * training - mean * slope)
+    )
+    for some in cut(len(z), z[0].nbytes, PRODUCT_BYTES):
+        lines = result[some].reshape(-1, len(slope))
+        np.multiply(z[some].reshape(lines.shape), slope, out=lines)
+        lines += shift
+        part = g[some] * scale
+        for mark, gradients in zip(taken[:, some], windows(result[some], pool), strict=True):
+            gradients += part * mark
+    return convolutions.channels_first(result), to_weight, to_bias
+
+
 class _Here(threading.local):
     """The names that are on in this thread, for each `with` around the present moment."""
+
+    pool = None  # of the windows that shall follow the next batch norm
 
     def __init__(self):
         self.stack = [frozenset()]
@@ -688,12 +765,20 @@ def _shifted(inputs, kwargs):
     return conv2d_shifted, kwargs
 
 
+def _normed(inputs, kwargs):
+    """What `_fuse_norm` asks for."""
+    if _here.pool is None:
+        return None
+    return norm_pool_array, kwargs | {"pool": _here.pool, "kept": _kept(inputs)}
+
+
 SUBSTITUTES = {
     cross_entropy_array: ("cross_entropy", _loss),
     layer_norm_array: ("layer_norm", _norm),
     attention_array: ("attention", functools.partial(_attention, tiled_attention_array)),
     packed_attention_array: ("attention", functools.partial(_attention, packed_tiled_array)),
     conv2d_array: ("shifted", _shifted),
+    convolutions.batch_norm_array: ("norm_pool", _normed),
 }
 # What each name stands for: the tolerance within which it is equal to the plain path in float32,
 # relative to the largest number of a result.
@@ -703,6 +788,7 @@ BACKENDS = {
     "layer_norm": 1e-5,
     "attention": 1e-5,
     "conv_pool": 1e-5,
+    "norm_pool": 1e-4,
     "shifted": 1e-5,
 }
 DEFAULT = tuple(name for name in BACKENDS if name != "shifted")  # which seldom pays
@@ -756,16 +842,12 @@ def _fuse_gelu(layers, x):
 
 def _fuse_pool(layers, x):
     """A Conv2d, relu and a MaxPool2d whose windows lie side by side."""
-    if len(layers) < 3 or type(layers[0]) is not Conv2d or type(layers[2]) is not MaxPool2d:
+    conv, pool = layers[0], _pool_after_relu(layers, Conv2d)
+    if pool is None or isinstance(conv.padding, str) or not _fits(x, conv.weight):
         return None
-    conv, bent, pooled = layers[:3]
-    pool = convolutions._pair("MaxPool2d", "kernel_size", pooled.kernel_size)
-    apart = pooled.stride in (pool, pooled.kernel_size) and pooled.padding in (0, (0, 0))
+    if x.ndim != 4 or not x.size or x.shape[1] != conv.in_channels:
+        return None
     how = (conv.stride, conv.padding, conv.dilation, conv.groups)
-    if not apart or not _is_one(bent, relu, ReLU) or isinstance(conv.padding, str):
-        return None
-    if not _fits(x, conv.weight) or x.ndim != 4 or not x.size or x.shape[1] != conv.in_channels:
-        return None
     spans = zip(x.shape[2:], conv.padding, conv.dilation, conv.kernel_size, strict=True)
     if any(d * (k - 1) + 1 > n + 2 * p for n, p, d, k in spans):
         return None
@@ -777,6 +859,30 @@ def _fuse_pool(layers, x):
     return 3, apply(op, *inputs, **settings, pool=pool, kept=_kept(inputs))
 
 
+def _fuse_norm(layers, x):
+    """A BatchNorm2d, relu and a MaxPool2d: the layer moves its running moments as ever."""
+    pool = _pool_after_relu(layers, BatchNorm2d)
+    if pool is None or not isinstance(x, Tensor) or x.ndim != 4 or not x.size:
+        return None
+    if any(n < p for n, p in zip(x.shape[2:], pool, strict=True)):
+        return None
+    _here.pool = pool
+    try:
+        return 3, layers[0](x)
+    finally:
+        _here.pool = None
+
+
+def _pool_after_relu(layers, kind):
+    """The windows of a MaxPool2d, side by side, after a layer of this kind and relu; or None."""
+    if len(layers) < 3 or type(layers[0]) is not kind or type(layers[2]) is not MaxPool2d:
+        return None
+    pooled = layers[2]
+    pool = convolutions._pair("MaxPool2d", "kernel_size", pooled.kernel_size)
+    apart = pooled.stride in (pool, pooled.kernel_size) and pooled.padding in (0, (0, 0))
+    return pool if apart and _is_one(layers[1], relu, ReLU) else None
+
+
 def _is_one(layer, operation, kind):
     """Is the layer this operation, or the object that stands for it?"""
     return layer is operation or type(layer) is kind
@@ -786,7 +892,7 @@ def _fits(x, weight):
     return isinstance(x, Tensor) and x.dtype == weight.dtype
 
 
-FUSIONS = (("linear_gelu", _fuse_gelu), ("conv_pool", _fuse_pool))
+FUSIONS = (("linear_gelu", _fuse_gelu), ("conv_pool", _fuse_pool), ("norm_pool", _fuse_norm))
 
 
 @profiling.flops(linear_gelu_array)
@@ -825,6 +931,13 @@ def conv_pool_flops(y, x, weight, bias, stride, padding, dilation, groups, pool,
     size = conv_size(x, weight, (stride, padding, dilation))
     each = 2 * weight[0].size + (bias is not None) + 1
     return len(x) * math.prod(size) * len(weight) * each
+
+
+@profiling.flops(norm_pool_array)
+def norm_pool_flops(y, x, weight, bias, mean, var, eps, training, pool, kept) -> int:
+    """Count the norm, and one comparison for each of its numbers."""
+    norm = profiling.batch_norm_flops(y, x, weight, bias, mean, var, eps, training)
+    return norm + x.size
 
 
 profiling.flops(conv2d_shifted)(profiling.conv2d_flops)

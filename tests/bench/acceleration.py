@@ -96,6 +96,7 @@ def works() -> dict[str, Callable]:
     forward, norm = tt.FeedForward(128), tt.LayerNorm(256)
     layers = [tt.Conv2d(3, 32, 3, padding=1), tt.ReLU(), tt.MaxPool2d(2)]
     plain = tt.Sequential(*layers)
+    normed = tt.Sequential(layers[0], tt.BatchNorm2d(32), *layers[1:])
     attend = tt.scaled_dot_product_attention
     return {
         "linear_gelu": lambda: forward(rows),
@@ -103,6 +104,7 @@ def works() -> dict[str, Callable]:
         "layer_norm": lambda: norm(wide),
         "attention": lambda: attend(tokens, tokens, tokens, is_causal=True),
         "conv_pool": lambda: plain(images),
+        "norm_pool": lambda: normed(images),
     }
 
 

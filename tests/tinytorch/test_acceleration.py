@@ -22,7 +22,7 @@ from tinytorch.acceleration import (
 from tinytorch.activations import GELU, ReLU, gelu, relu
 from tinytorch.attention import attention_array, packed_attention, scaled_dot_product_attention
 from tinytorch.autograd import check_grads, no_grad
-from tinytorch.convolutions import AvgPool2d, Conv2d, MaxPool2d, conv2d, conv2d_array
+from tinytorch.convolutions import AvgPool2d, BatchNorm2d, Conv2d, MaxPool2d, conv2d, conv2d_array
 from tinytorch.layers import Flatten, Linear, Sequential, set_caller
 from tinytorch.losses import cross_entropy
 from tinytorch.profiling import Profiler
@@ -54,6 +54,14 @@ def convolutional():
     return model, lambda: cross_entropy(model(x), target)
 
 
+def normed():
+    """A network with batch norms, and its loss."""
+    layers = [Conv2d(3, 4, 3, padding=1, bias=False), BatchNorm2d(4), ReLU(), MaxPool2d(2)]
+    model = Sequential(*layers, Flatten(), Linear(4 * 16, 4))
+    x, target = randn(6, 3, 8, 9), Tensor([0, 1, 2, 3, 1, 2])
+    return model, lambda: cross_entropy(model(x), target)
+
+
 def language():
     """A GPT and its loss."""
     model = GPT(GPTConfig(vocab_size=11, block_size=9, n_layer=2, n_head=2, n_embd=8))
@@ -62,7 +70,7 @@ def language():
 
 
 @pytest.mark.parametrize("names", [(), *((name,) for name in BACKENDS), tuple(BACKENDS)], ids=str)
-@pytest.mark.parametrize("make", [convolutional, language])
+@pytest.mark.parametrize("make", [convolutional, normed, language])
 def test_a_model_has_the_same_loss_and_gradients(make, names, monkeypatch):
     """Within each backend's tolerance, in float32, with blocks so small that there are many."""
     for name, value in {"CACHE_BYTES": 200, "PRODUCT_BYTES": 300, "TILE": 3, "LONG": 1}.items():
@@ -150,6 +158,28 @@ def test_few_channels_and_many_images_go_images_last():
         np.testing.assert_allclose(fast.data, plain.data, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("affine", [True, False])
+def test_a_norm_before_a_pool_is_the_same(training, affine, monkeypatch):
+    """In float64: results, all gradients, the running moments; scales may be negative."""
+    monkeypatch.setattr(acceleration, "PRODUCT_BYTES", 1)
+    x, g, found = array(4, 3, 5, 6), array(4, 3, 2, 3, seed=1), []
+    for names in ("norm_pool", "shifted"):
+        layer = BatchNorm2d(3, affine=affine, dtype=np.float64)
+        for name, parameter in layer.named_parameters():
+            parameter.data[...] = [1, -2, 0.5] if name == "weight" else [0.1, 0.2, -0.1]
+        model, given = Sequential(layer, ReLU(), MaxPool2d(2)), Tensor(x, requires_grad=True)
+        model.train(training)
+        with accelerate(names):
+            y = model(given)
+        assert (y.recipe.op is acceleration.norm_pool_array) == (names == "norm_pool")
+        y.backward(g)
+        gradients = [given.grad.data, *(p.grad.data for p in layer.parameters())]
+        found.append([y.data, *gradients, layer.running_mean.data, layer.running_var.data])
+    for fast, plain in zip(*found, strict=True):
+        np.testing.assert_allclose(fast, plain, atol=1e-12)
+
+
 def peak(length):
     """The bytes that a tiled forward and backward hold at most."""
     q = randn(1, 1, length, 8, requires_grad=True)
@@ -188,10 +218,9 @@ def test_nothing_is_kept_where_no_gradient_is_wanted():
         asked.append(found[1].get("kept", "nothing"))
         return found
 
-    model, loss = language()
     with accelerate(), no_grad():
         before = set_chooser(spy)
-        loss()
+        language()[1]()
         set_chooser(before)
     assert asked.count(None) >= 9 and [] not in asked
 
@@ -357,7 +386,7 @@ def test_a_name_that_is_none_is_refused():
 
 def test_layer_norm_of_nothing_is_nothing():
     """No rows, no blocks."""
-    with accelerate():
+    with accelerate("layer_norm"):
         assert layer_norm(Tensor(np.zeros((0, 3))), Tensor(np.ones(3))).shape == (0, 3)
 
 
