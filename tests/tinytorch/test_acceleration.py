@@ -237,7 +237,7 @@ def test_nothing_is_kept_where_no_gradient_is_wanted():
         [Linear(6, 2), relu],
         [Linear(6, 2)],
     ],
-    ids=str,
+    ids=lambda chain: "-".join(getattr(one, "__name__", type(one).__name__) for one in chain),
 )
 def test_what_is_another_chain_stays_as_it_is(layers):
     """Only what is surely the same is fused."""
