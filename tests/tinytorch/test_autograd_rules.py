@@ -29,7 +29,7 @@ WITHOUT_RULE = [
     np.greater_equal,
     np.argmax,
 ]
-# For use and not for training: running statistics of a detached batch, int8, and a cache.
+# For use, not for training: statistics of a detached batch, int8, sparse rows, and a cache.
 IN_USE = {
     "convolutions": {"channel_moments"},
     "quantization": {
@@ -37,6 +37,7 @@ IN_USE = {
         "quantized_conv2d_array",
         "quantized_embedding_array",
     },
+    "compression": {"sparse_linear_array"},
     "memoization": {"last_attention_array"},
 }
 # Here a number stands where the slope jumps, or far out where differences drown in rounding.
