@@ -36,7 +36,7 @@ def train(inputs, labels, tests, seed, watch):
     tt.manual_seed(seed)
     samples, width, side, _ = inputs.shape
     coloured = width == 3
-    epochs, batch_size = (20, 32) if samples < 5_000 else (16, 128) if coloured else (4, 64)
+    epochs, batch_size = (16, 128) if coloured else (20, 32) if samples < 5_000 else (5, 64)
     moves = [tt.RandomCrop(side, padding=side // 8, layout="NCHW")]
     moves += [tt.RandomHorizontalFlip(layout="NCHW")] if coloured else []
     layers = []

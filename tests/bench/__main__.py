@@ -29,6 +29,7 @@ NAMES = """
     bpe
     mnist
     milestones
+    images
     mlp
     cnn
     gpt
