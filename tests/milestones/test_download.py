@@ -296,7 +296,7 @@ def test_it_is_a_script_that_explains_itself():
     run = subprocess.run(
         [sys.executable, str(SCRIPT), "--help"], capture_output=True, encoding="utf-8", check=True
     )
-    assert "{cifar10,mnist}" in run.stdout
+    assert "{cifar10,mnist,shakespeare}" in run.stdout
     wrong = subprocess.run([sys.executable, str(SCRIPT), "imagenet"], capture_output=True)
     assert wrong.returncode == 2
 
@@ -307,3 +307,12 @@ def test_it_fetches_what_the_readers_read():
     assert names == {f"{name}-ubyte.gz" for name in MNIST.SHA256}
     (archive,) = download.DATA["cifar10"]
     assert (archive.name, archive.sha256) == (CIFAR10.ARCHIVE, CIFAR10.SHA256)
+
+
+def test_a_file_may_have_another_name_on_the_web(server, tmp_path, monkeypatch):
+    """It gets its own here: Tiny Shakespeare is published as input.txt."""
+    asked = []
+    monkeypatch.setattr(Handler, "log_message", lambda self, *_: asked.append(self.path))
+    one = download.File("own.txt", len(CONTENT), DIGEST, (server.url,), published_as="input.txt")
+    assert download.download(one, tmp_path).read_bytes() == CONTENT
+    assert (asked, names(tmp_path)) == (["/input.txt"], ["own.txt"])
