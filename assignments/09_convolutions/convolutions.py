@@ -40,6 +40,7 @@ __all__ = [
 
 Pair = tuple[int, int]  # of rows, of columns
 COLUMN_BYTES = 1 << 20  # of a block of columns, which the product should find in the cache
+ADDED_BYTES = 1 << 21  # of a block of windows whose numbers are added up once
 PASS_BYTES = 1 << 18  # of a block of images through which several passes go
 NARROW = 16  # fewer numbers side by side than this take longer to find than to copy
 
@@ -260,27 +261,31 @@ def _sum_of_rows(matrix):
 
 
 def _added_up(g, weight, groups, slide, size):
-    """The gradient of x: that of each window added to the place in x where the window was."""
+    """The gradient of x: that of each window added to the place in x where the window was.
+
+    With the images last in memory, a line of places is one long run, however few the channels are.
+    """
     (n, outputs, oh, ow), (_, inputs, kh, kw) = g.shape, weight.shape
     (sh, sw), (dh, dw), (top, left), (h, w) = slide.stride, slide.dilation, slide.before, size
-    g, channels = np.ascontiguousarray(channels_last(g)), inputs * groups
-    result = np.empty((n, h, w, channels), g.dtype)
+    result = np.empty((n, h, w, inputs * groups), g.dtype)
     bytes_each = oh * ow * kh * kw * inputs * g.itemsize
-    for images in _cut(n, bytes_each, COLUMN_BYTES):
+    for images in _cut(n, bytes_each, ADDED_BYTES):
         for group in range(groups):
-            ins, outs = _part(channels, groups, group), _part(outputs, groups, group)
-            part = g[images, :, :, outs].reshape(-1, outputs // groups)
-            matrix = weight[outs].transpose(0, 2, 3, 1).reshape(outputs // groups, -1)
-            windows = _scratch.array("columns", (len(part), matrix.shape[1]), g.dtype)
-            windows = np.matmul(part, matrix, out=windows).reshape(-1, oh, ow, kh, kw, inputs)
-            frame = (len(windows), h + 2 * top, w + 2 * left, inputs)
+            ins, outs = _part(inputs * groups, groups, group), _part(outputs, groups, group)
+            part = np.ascontiguousarray(g[images, outs].transpose(1, 2, 3, 0))  # (O, OH, OW, n)
+            matrix = weight[outs].transpose(2, 3, 1, 0).reshape(-1, len(part))
+            windows = _scratch.array("columns", (len(matrix), part[0].size), g.dtype)
+            windows = np.matmul(matrix, part.reshape(len(part), -1), out=windows)
+            windows = windows.reshape(kh, kw, inputs, *part.shape[1:])
+            frame = (inputs, h + 2 * top, w + 2 * left, part.shape[3])
             framed = _scratch.array("frame", frame, g.dtype)
             framed.fill(0)
-            for a, j in np.ndindex(kh, ow):  # a line of each window at a time
+            for a, b in np.ndindex(kh, kw):
                 rows = slice(a * dh, a * dh + (oh - 1) * sh + 1, sh)
-                columns = slice(j * sw, j * sw + (kw - 1) * dw + 1, dw)
-                framed[:, rows, columns] += windows[:, :, j, a]
-            result[images, :, :, ins] = framed[:, top : top + h, left : left + w]
+                columns = slice(b * dw, b * dw + (ow - 1) * sw + 1, sw)
+                framed[:, rows, columns] += windows[a, b]
+            inside = framed[:, top : top + h, left : left + w]
+            result[images, :, :, ins] = inside.transpose(3, 1, 2, 0)
     return channels_first(result)
 
 
