@@ -319,6 +319,7 @@ def roster(source, out, organisation, prefix):
 @click.option("--roster", type=click.Path(path_type=Path), help="As `autograder roster` makes it.")
 @click.option("--signers", type=click.Path(path_type=Path), help="Whose signed reports count.")
 @click.option("--gradebook", type=click.Path(exists=True, path_type=Path), help="Canvas's export.")
+@click.option("--term", help="Reports of another term do not count.")
 @overrides_option
 @click.option("--classroom", default="", help="Of Classroom 50: its short name.")
 @click.option("--assignment", default="tinytorch", help="Of Classroom 50: its short name.")

@@ -25,7 +25,11 @@ SERVER = "https://github.com"
 
 
 def marks(
-    source: Path, roster: Path, signers: Path | None, overrides: Path | None = None
+    source: Path,
+    roster: Path,
+    signers: Path | None,
+    overrides: Path | None = None,
+    term: str | None = None,
 ) -> list[Mark]:
     """Return the marks in a clone of the scores repository, or in what `autograder class` wrote."""
     students, course = read(roster), load_course()
@@ -39,7 +43,7 @@ def marks(
     from autograder.scores import Rules
     from autograder.scores import read as read_scores
 
-    rules = Rules(course, now=datetime.now(timezone.utc))
+    rules = Rules(course, now=datetime.now(timezone.utc), term=term or None)
     return of_scores(read_scores(source, signers, rules).accepted, students, policy)
 
 
@@ -52,6 +56,7 @@ def export(
     signers: Path | None = None,
     gradebook: Path | None = None,
     overrides: Path | None = None,
+    term: str | None = None,
     names: tuple[str, str] = ("", ""),
 ) -> str:
     """Write `source` in one of the FORMS to `out`; return a line that says what is there."""
@@ -59,7 +64,7 @@ def export(
         return f"{_write(out, junit(_report(source)))}"
     if roster is None:
         raise SubmissionError(f"{form}: say with --roster who the students are")
-    found = marks(source, roster, signers, overrides)
+    found = marks(source, roster, signers, overrides, term)
     if form == "classroom50":
         if not all(names):
             raise SubmissionError("classroom50: name the --classroom and the --assignment")

@@ -70,6 +70,12 @@ def test_numbers_are_numbers():
     ]
 
 
+def test_marks_of_another_term_are_left_out(run):
+    """A scores repository may hold several; without the option, all count."""
+    _, ada, _ = csv.reader(run("moodle", "--term", "1999-fall").splitlines())
+    assert ada[:3] == ["ada@example.org", "", ""]
+
+
 def test_moodle_gets_a_line_for_each_student_by_id_number(run):
     """Who has no grade has an empty cell, which changes nothing there."""
     head, ada, bob = csv.reader(run("moodle").splitlines())
