@@ -16,13 +16,20 @@ import threading
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from tinytorch import convolutions, profiling
 from tinytorch.activations import GELU, ReLU, gelu, relu
 from tinytorch.attention import attention_array, packed_attention_array, thirds
 from tinytorch.autograd import linear_rule, vjp
-from tinytorch.convolutions import BatchNorm2d, Conv2d, MaxPool2d, conv2d_array, conv2d_rule
+from tinytorch.convolutions import (
+    BatchNorm2d,
+    Conv2d,
+    MaxPool2d,
+    Tiles,
+    conv2d_array,
+    conv2d_rule,
+    has_few_channels,
+)
 from tinytorch.layers import Linear, Module, Sequential, set_caller
 from tinytorch.losses import cross_entropy_array
 from tinytorch.tensor import Tensor, apply, is_recording, set_chooser
@@ -565,13 +572,6 @@ def conv_pool_gradients(g, x, weight, how, pool, taken, wants_x: bool) -> dict[i
     return found
 
 
-def has_few_channels(x, weight, groups: int) -> bool:
-    """Is a pixel so short that loops over it cost more than its numbers, with many images?"""
-    few = convolutions.NARROW
-    side = x.shape[1] * weight.shape[3]
-    return groups == 1 and side < 2 * few and len(weight) <= few <= len(x)
-
-
 def few_pool_array(x, weight, bias, stride, padding, dilation, groups, pool, kept) -> np.ndarray:
     """Compute `conv_pool_array` with the images last in memory, for `has_few_channels`.
 
@@ -579,58 +579,21 @@ def few_pool_array(x, weight, bias, stride, padding, dilation, groups, pool, kep
     over long lines, whatever C is. Some lines of all images at a time. The same result, as a view
     of an array (O, OH, OW, N), and `kept` gets the marks in this order.
     """
-    how = (stride, padding, dilation)
-    matrix, framed = kernel_rows(weight), frame_last(x, padding)
-    places = [n // p for n, p in zip(conv_size(x, weight, how), pool, strict=True)]
-    y = np.empty((len(weight), *places, len(x)), x.dtype)
+    tiles = Tiles(x.shape[2:], weight, stride, padding, dilation, pool)
+    y = np.empty((len(weight), *tiles.slide.places, len(x)), x.dtype)
     taken = None if kept is None else np.empty((math.prod(pool), *y.shape), bool)
-    for some, columns in line_blocks(x, framed, weight, how, pool):
-        z = matrix @ columns.reshape(matrix.shape[1], -1)
+    matrix = tiles.matrix(weight)
+    for lines, columns in tiles.blocks(tiles.frame(x), PRODUCT_BYTES):
+        z = matrix @ columns
         if bias is not None:
-            z += bias[:, None]
-        z = z.reshape(len(z), *columns.shape[3:])
-        largest(windows(z, pool), y[:, some])
+            z += np.tile(bias, math.prod(pool))[:, None]
+        z = z.reshape(-1, *y[:, lines].shape)
+        largest(z, y[:, lines])
         if taken is not None:
-            mark_taken(windows(z, pool), y[:, some], taken[:, :, some])
+            mark_taken(z, y[:, lines], taken[:, :, lines])
     if kept is not None:
         kept.append(taken)
     return y.transpose(3, 0, 1, 2)
-
-
-def kernel_rows(weight):
-    """The weight with a kernel in each row, its numbers in the order (KH, KW, C)."""
-    return weight.transpose(0, 2, 3, 1).reshape(len(weight), -1)
-
-
-def frame_last(x, padding) -> np.ndarray:
-    """Return images (N, C, H, W) with zeros around, images last: (C, H', W', N)."""
-    (top, left), (n, c, h, w) = padding, x.shape
-    framed = np.zeros((c, h + 2 * top, w + 2 * left, n), x.dtype)
-    framed[:, top : top + h, left : left + w] = x.transpose(1, 2, 3, 0)
-    return framed
-
-
-def line_blocks(x, framed, weight, how, pool) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yield some lines of the pooled result, and their columns: (KH, KW, C, lines, OW, N)."""
-    (kh, kw), (lines, wide) = weight.shape[2:], conv_size(x, weight, how)
-    (sh, sw), _, (dh, dw) = how
-    channel, row, column, image = framed.strides
-    steps = (dh * row, dw * column, channel, sh * row, sw * column, image)
-    each = kh * kw * len(framed) * pool[0] * wide * len(x) * x.itemsize
-    for some in cut(lines // pool[0], each, PRODUCT_BYTES // 2):
-        count, start = (some.stop - some.start) * pool[0], some.start * pool[0] * sh
-        shape = (kh, kw, len(framed), count, wide, len(x))
-        yield some, np.array(
-            as_strided(framed[:, start:], shape, steps, writeable=False), order="C"
-        )
-
-
-def shift(framed, place, how, start: int, size) -> np.ndarray:
-    """Return what one place of the kernel sees of framed images, from a line on, as a view."""
-    (sh, sw), _, (dh, dw) = how
-    top, left = place[0] * dh + start * sh, place[1] * dw
-    rows = slice(top, top + (size[0] - 1) * sh + 1, sh)
-    return framed[:, rows, left : left + (size[1] - 1) * sw + 1 : sw]
 
 
 @vjp(few_pool_array)
@@ -654,27 +617,21 @@ def few_pool_gradients(g, x, weight, how, pool, taken, wants_x: bool) -> dict[in
 
     The gradient of the columns is added to that of the framed images where the columns came from.
     """
-    g, framed = np.ascontiguousarray(g.transpose(1, 2, 3, 0)), frame_last(x, how[1])
-    matrix, to_framed = kernel_rows(weight), np.zeros_like(framed)
-    to_matrix, to_bias = np.zeros_like(matrix), np.zeros(len(weight), x.dtype)
-    for some, columns in line_blocks(x, framed, weight, how, pool):
-        size = columns.shape[3:]
-        spread = np.zeros((len(weight), *size), x.dtype)
-        for mark, gradients in zip(taken, windows(spread, pool), strict=True):
-            np.multiply(g[:, some], mark[:, some], out=gradients)
-        spread = spread.reshape(len(weight), -1)
-        to_matrix += (columns.reshape(matrix.shape[1], -1) @ spread.T).T
-        to_bias += spread.sum(axis=1)
+    tiles, g = Tiles(x.shape[2:], weight, *how, pool), convolutions.images_last(g)
+    matrix, framed = tiles.matrix(weight).T, tiles.frame(x)
+    to_matrix, to_bias, to_framed = np.zeros_like(matrix), 0, np.zeros_like(framed)
+    for lines, columns in tiles.blocks(framed, PRODUCT_BYTES):
+        spread = taken[:, :, lines].astype(x.dtype)
+        spread *= g[:, lines]
+        spread = spread.reshape(matrix.shape[1], -1)
+        to_matrix += columns @ spread.T
+        to_bias = to_bias + spread.sum(axis=1)
         if wants_x:
-            back = (matrix.T @ spread).reshape(columns.shape)
-            for place in np.ndindex(back.shape[:2]):
-                part = shift(to_framed, place, how, some.start * pool[0], size[:2])
-                part += back[place]
-    (top, left), (h, w) = how[1], x.shape[2:]
-    turned = to_matrix.reshape(len(weight), *weight.shape[2:], -1).transpose(0, 3, 1, 2)
-    found = {1: np.ascontiguousarray(turned), 2: to_bias}
+            tiles.add(to_framed, lines, matrix @ spread)
+    to_bias = to_bias.reshape(-1, len(weight)).sum(axis=0)
+    found = {1: tiles.to_weight(to_matrix.T), 2: to_bias}
     if wants_x:
-        found[0] = to_framed[:, top : top + h, left : left + w].transpose(3, 0, 1, 2)
+        found[0] = tiles.inside(to_framed)
     return found
 
 
@@ -892,6 +849,7 @@ SUBSTITUTES = {
     attention_array: ("attention", functools.partial(_attention, tiled_attention_array)),
     packed_attention_array: ("attention", functools.partial(_attention, packed_tiled_array)),
     conv2d_array: ("shifted", _shifted),
+    convolutions.few_channels_array: ("shifted", _shifted),
     convolutions.batch_norm_array: ("norm_pool", _normed),
 }
 # What each name stands for: the tolerance within which it is equal to the plain path in float32,

@@ -43,6 +43,7 @@ COLUMN_BYTES = 1 << 20  # of a block of columns, which the product should find i
 ADDED_BYTES = 1 << 21  # of a block of windows whose numbers are added up once
 PASS_BYTES = 1 << 18  # of a block of images through which several passes go
 NARROW = 16  # fewer numbers side by side than this take longer to find than to copy
+MANY = 512  # images, of which one line of columns still fits into the cache
 
 
 def output_size(size: int, kernel: int, stride: int, padding: int, dilation: int = 1) -> int:
@@ -133,7 +134,6 @@ class Slide(NamedTuple):
     stride: Pair = (1, 1)
     before: Pair = (0, 0)  # where in its frame an image begins; less than 0: some of it is cut off
     dilation: Pair = (1, 1)
-    spread: Pair = (1, 1)  # how far apart the numbers of an image stand in the frame
 
     @property
     def frame(self) -> Pair:
@@ -144,13 +144,10 @@ class Slide(NamedTuple):
     def standing(self, size: Pair) -> list[tuple[slice, slice]]:
         """Return for each axis which numbers of an image stand in the frame, and where."""
         found = []
-        for n, before, spread, end in zip(size, self.before, self.spread, self.frame, strict=True):
-            first = max(0, -(before // spread))
-            last = max(first, min(n, (end - 1 - before) // spread + 1))
-            start = before + first * spread
-            found.append(
-                (slice(first, last), slice(start, start + (last - first) * spread, spread))
-            )
+        for n, before, end in zip(size, self.before, self.frame, strict=True):
+            first = max(0, -before)
+            last = max(first, min(n, end - before))
+            found.append((slice(first, last), slice(first + before, last + before)))
         return found
 
 
@@ -203,7 +200,7 @@ def _is_narrow(kernel, channels):
 
 
 def _framed_images(x, slide):
-    """Some images (N, C, H, W), spread and with zeros around, as scratch (N, H', W', C)."""
+    """Some images (N, C, H, W), with zeros around, as scratch (N, H', W', C)."""
     (n, c), (tall, wide) = x.shape[:2], slide.frame
     (rows, rows_to), (columns, columns_to) = slide.standing(x.shape[2:])
     if _is_narrow(slide.kernel, c):
@@ -322,32 +319,161 @@ def _sum_of_rows(matrix):
 
 
 def _added_up(g, weight, groups, slide, size):
-    """The gradient of x: that of each window added to the place in x where the window was.
-
-    With the images last in memory, a line of places is one long run, however few the channels are.
-    """
-    (n, outputs, oh, ow), (_, inputs, kh, kw) = g.shape, weight.shape
-    (sh, sw), (dh, dw), (top, left), (h, w) = slide.stride, slide.dilation, slide.before, size
-    result = np.empty((n, h, w, inputs * groups), g.dtype)
-    bytes_each = oh * ow * kh * kw * inputs * g.itemsize
-    for images in _cut(n, bytes_each, ADDED_BYTES):
+    """The gradient of x: that of each window added to the place in x where the window was."""
+    (n, outputs, oh, ow), inputs = g.shape, weight.shape[1]
+    result = np.empty((n, *size, inputs * groups), g.dtype)
+    how = (slide.stride, slide.before, slide.dilation)
+    for images in _cut(n, oh * ow * weight[0].nbytes, ADDED_BYTES):
         for group in range(groups):
             ins, outs = _part(inputs * groups, groups, group), _part(outputs, groups, group)
-            part = np.ascontiguousarray(g[images, outs].transpose(1, 2, 3, 0))  # (O, OH, OW, n)
-            matrix = weight[outs].transpose(2, 3, 1, 0).reshape(-1, len(part))
-            windows = _scratch.array("columns", (len(matrix), part[0].size), g.dtype)
-            windows = np.matmul(matrix, part.reshape(len(part), -1), out=windows)
-            windows = windows.reshape(kh, kw, inputs, *part.shape[1:])
-            frame = (inputs, h + 2 * top, w + 2 * left, part.shape[3])
-            framed = _scratch.array("frame", frame, g.dtype)
-            framed.fill(0)
-            for a, b in np.ndindex(kh, kw):
-                rows = slice(a * dh, a * dh + (oh - 1) * sh + 1, sh)
-                columns = slice(b * dw, b * dw + (ow - 1) * sw + 1, sw)
-                framed[:, rows, columns] += windows[a, b]
-            inside = framed[:, top : top + h, left : left + w]
-            result[images, :, :, ins] = inside.transpose(3, 1, 2, 0)
+            one = Tiles.added_up(g[images, outs], weight[outs], how, size)
+            result[images, :, :, ins] = channels_last(one)
     return channels_first(result)
+
+
+def has_few_channels(x, weight, groups: int) -> bool:
+    """Is a pixel so short that loops over it cost more than its numbers, and are there many images?
+
+    Then the form of choice is `few_channels_array`.
+    """
+    narrow = 0 < x.shape[1] * weight.shape[3] < 2 * NARROW and 0 < len(weight) <= NARROW
+    return narrow and groups == 1 and NARROW <= len(x) <= MANY
+
+
+def images_last(x: np.ndarray) -> np.ndarray:
+    """Return (N, C, H, W) as (C, H, W, N), contiguous: a copy unless it lies so in memory."""
+    return np.ascontiguousarray(x.transpose(1, 2, 3, 0))
+
+
+class Tiles:
+    """The windows of a convolution with the images last in memory: (C, H, W, N).
+
+    Neighbours in memory are the same pixel of all images, so that every pass goes over long lines,
+    however few the channels are. A tile is `tile` outputs side by side, rows and columns, which
+    share one larger window: that is copied once for all of them, and one product makes them all.
+    """
+
+    def __init__(self, size: Pair, weight, stride, padding, dilation, tile: Pair = (1, 1)):
+        """Find the windows in images of some size; outputs that fill no tile are left out."""
+        self.size, self.channels, self.kernel = tuple(size), weight.shape[1], weight.shape[2:]
+        self.stride, self.dilation, self.tile = stride, dilation, tile
+        axes = zip(tile, stride, dilation, self.kernel, strict=True)
+        window = tuple((t - 1) * s + d * (k - 1) + 1 for t, s, d, k in axes)
+        places = map(output_size, self.size, self.kernel, stride, padding, dilation)
+        places = tuple(n // t for n, t in zip(places, tile, strict=True))
+        self.slide = Slide(window, places, (tile[0] * stride[0], tile[1] * stride[1]), padding)
+
+    def spots(self, matrix: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield for each output of a tile where its kernels stand in a matrix: (O, KH, KW, C).
+
+        Views. A row of the matrix is one channel of one output, with a column for each number of
+        the window.
+        """
+        whole = matrix.reshape(*self.tile, -1, *self.slide.kernel, self.channels)
+        for place in np.ndindex(*self.tile):
+            axes = zip(place, self.stride, self.dilation, self.kernel, strict=True)
+            rows, columns = (slice(i * s, i * s + d * (k - 1) + 1, d) for i, s, d, k in axes)
+            yield whole[place][:, rows, columns]
+
+    def matrix(self, weight: np.ndarray) -> np.ndarray:
+        """Return the matrix by which the columns are multiplied, 0 beside the kernels."""
+        size = math.prod(self.slide.kernel) * self.channels
+        matrix = np.zeros((math.prod(self.tile) * len(weight), size), weight.dtype)
+        for spot in self.spots(matrix):
+            spot[...] = weight.transpose(0, 2, 3, 1)
+        return matrix
+
+    def to_weight(self, matrix: np.ndarray) -> np.ndarray:
+        """Return the gradient of the weight, given that of the matrix."""
+        spots = self.spots(np.ascontiguousarray(matrix))
+        return np.ascontiguousarray(sum(spots).transpose(0, 3, 1, 2))
+
+    def frame(self, x: np.ndarray) -> np.ndarray:
+        """Return images with zeros around, images last."""
+        framed = self.room(len(x), x.dtype)
+        self.inside(framed)[...] = x
+        return framed
+
+    def room(self, count: int, dtype: np.dtype) -> np.ndarray:
+        """Return zeros with room for so many images in their frames."""
+        size = (n + 2 * p for n, p in zip(self.size, self.slide.before, strict=True))
+        return np.zeros((self.channels, *size, count), dtype)
+
+    def inside(self, framed: np.ndarray) -> np.ndarray:
+        """Return the images (N, C, H, W) that stand in a frame, a view."""
+        (top, left), (h, w) = self.slide.before, self.size
+        return framed[:, top : top + h, left : left + w].transpose(3, 0, 1, 2)
+
+    def blocks(self, framed: np.ndarray, budget: int) -> Iterator[tuple[slice, np.ndarray]]:
+        """Yield lines of tiles, and the windows there of all images, one in each column: scratch.
+
+        So many lines at a time that the columns keep to a budget of bytes, and at least one.
+        """
+        how = (self.slide.kernel, self.slide.stride, (1, 1), self.slide.places)
+        view = patches(framed.transpose(3, 1, 2, 0), *how).transpose(3, 4, 5, 1, 2, 0)
+        for lines in _cut(view.shape[3], view[:, :, :, 0].nbytes, budget):
+            part = view[:, :, :, lines]
+            columns = _scratch.array("columns", part.shape, framed.dtype)
+            np.copyto(columns, part)
+            yield lines, columns.reshape(math.prod(part.shape[:3]), math.prod(part.shape[3:]))
+
+    def add(self, framed: np.ndarray, lines: slice, columns: np.ndarray) -> None:
+        """Add the gradient of columns to that of the frames that they were copied from."""
+        (sh, sw), wide, count = self.slide.stride, self.slide.places[1], lines.stop - lines.start
+        kernel, start = self.slide.kernel, lines.start * sh
+        columns = columns.reshape(*kernel, len(framed), count, wide, framed.shape[3])
+        for a, b in np.ndindex(*kernel):
+            rows = slice(start + a, start + a + (count - 1) * sh + 1, sh)
+            framed[:, rows, b : b + (wide - 1) * sw + 1 : sw] += columns[a, b]
+
+    @classmethod
+    def added_up(cls, g, weight, how, size) -> np.ndarray:
+        """Return the gradient of x, (N, C, H, W) with the images last in memory, by `add`.
+
+        In tiles of four outputs, if they fit, a window of which has fewer numbers than four have.
+        """
+        tiles, g = cls(size, weight, *how, tuple(2 - n % 2 for n in g.shape[2:])), images_last(g)
+        (down, right), matrix = tiles.tile, tiles.matrix(weight).T
+        parts = [g[:, i::down, j::right] for i, j in np.ndindex(*tiles.tile)]
+        parts, framed = np.concatenate(parts), tiles.room(g.shape[3], g.dtype)
+        for lines in _cut(parts.shape[1], len(matrix) * parts[0, 0].nbytes, ADDED_BYTES):
+            tiles.add(framed, lines, matrix @ parts[:, lines].reshape(len(parts), -1))
+        return tiles.inside(framed)
+
+
+def few_channels_array(x, weight, bias, stride, padding, dilation, groups) -> np.ndarray:
+    """Compute `conv2d_array` with the images last in memory, for `has_few_channels`; see `Tiles`.
+
+    >>> x, how = np.arange(9.0).reshape(1, 1, 3, 3), ((1, 1), (0, 0), (1, 1), 1)
+    >>> few_channels_array(x, np.ones((1, 1, 2, 2)), None, *how).tolist()
+    [[[[8.0, 12.0], [20.0, 24.0]]]]
+    """
+    tiles = Tiles(x.shape[2:], weight, stride, padding, dilation)
+    matrix = tiles.matrix(weight)
+    y = np.empty((len(weight), *tiles.slide.places, len(x)), x.dtype)
+    for lines, columns in tiles.blocks(tiles.frame(x), COLUMN_BYTES // 2):
+        block = y[:, lines].reshape(len(y), -1)  # a view
+        np.matmul(matrix, columns, out=block)
+        if bias is not None:
+            block += bias[:, None]
+    return y.transpose(3, 0, 1, 2)
+
+
+@vjp(few_channels_array)
+def few_channels_rule(y, x, weight, bias, stride, padding, dilation, groups):
+    """As `conv2d_rule`."""
+    how, outputs = (stride, padding, dilation), len(weight)
+
+    def to_weight(g):
+        tiles, g, total = Tiles(x.shape[2:], weight, *how), images_last(g), 0
+        for lines, columns in tiles.blocks(tiles.frame(x), COLUMN_BYTES // 2):
+            total = total + columns @ g[:, lines].reshape(outputs, -1).T
+        return tiles.to_weight(total.T)
+
+    def to_bias(g):
+        return images_last(g).reshape(outputs, -1).sum(axis=1)
+
+    return lambda g: Tiles.added_up(g, weight, how, x.shape[2:]), to_weight, to_bias
 
 
 def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1) -> Tensor:
@@ -374,7 +500,8 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1) -> T
     if isinstance(padding, str):
         padding = _named_padding(padding, weight.shape[2:], stride, dilation)
     how = {"stride": stride, "padding": _pair("conv2d", "padding", padding, 0)}
-    return apply(conv2d_array, x, weight, bias, **how, dilation=dilation, groups=groups)
+    op = few_channels_array if has_few_channels(x, weight, groups) else conv2d_array
+    return apply(op, x, weight, bias, **how, dilation=dilation, groups=groups)
 
 
 def _named_padding(padding, kernel, stride, dilation):
@@ -467,8 +594,7 @@ class Conv2d(Module):
 def _frame(x, padding, value):
     """An array of images like x with room for `padding` around, full of one number."""
     (n, c, h, w), (top, left) = x.shape, padding
-    shape = (n, h + 2 * top, w + 2 * left, c)
-    return channels_first(np.full(shape, value, x.dtype) if value else np.zeros(shape, x.dtype))
+    return np.full_like(x, value, shape=(n, c, h + 2 * top, w + 2 * left))
 
 
 def _inside(frame, padding):
@@ -484,6 +610,27 @@ def _framed(x, padding, value):
     frame = _frame(x, padding, value)
     _inside(frame, padding)[...] = x
     return frame
+
+
+def _as_in(like, x):
+    """x, in memory in the order that `like` has; a copy unless it is so."""
+    if x.strides == like.strides:
+        return x
+    result = np.empty_like(like)
+    result[...] = x
+    return result
+
+
+def _parts(*arrays):
+    """Yield the same part of arrays (N, C, …): some of the images, or of the channels.
+
+    Of that which is farther apart in memory in the first of them, as one part stays in the cache.
+    """
+    axis = int(np.argmax(arrays[0].strides[:2]))
+    arrays = [array.swapaxes(0, axis) for array in arrays]
+    count = len(arrays[0])
+    for some in _cut(count, arrays[0].nbytes // max(1, count), PASS_BYTES):
+        yield [array[some] for array in arrays]
 
 
 def _line(x, axis, at, stride, places):
@@ -525,23 +672,24 @@ def max_pool2d_rule(y, x, kernel_size, stride, padding):
     In order: line by line, each from left to right. A number that is the largest of several windows
     gets the sum of their gradients.
     """
-    images, places = math.prod(x.shape[1:]) * x.itemsize, y.shape[2:]
+    places = y.shape[2:]
     apart = all(s >= k for s, k in zip(stride, kernel_size, strict=True))
+    covered = stride == kernel_size and x.size == y.size * math.prod(kernel_size)
 
     def pull(g):
-        framed, result = _framed(x, padding, -np.inf), _frame(x, padding, 0)
-        g = channels_first(np.ascontiguousarray(channels_last(g)))
-        for some in _cut(len(x), images, PASS_BYTES):
-            free = np.ones_like(y[some], bool)  # windows whose largest number is still to come
-            each = [_unfolded(z[some], kernel_size, stride, places) for z in (framed, result)]
+        framed = _framed(x, padding, -np.inf)
+        result = np.empty_like(x) if covered and framed is x else _frame(x, padding, 0)
+        for *pair, top, part in _parts(framed, result, y, _as_in(y, g)):
+            free = np.ones_like(top, bool)  # windows whose largest number is still to come
+            each = [_unfolded(z, kernel_size, stride, places) for z in pair]
             for numbers, gradients in zip(*each, strict=True):
-                largest = numbers == y[some]
+                largest = numbers == top
                 largest &= free
                 free ^= largest
                 if apart:
-                    np.multiply(g[some], largest, out=gradients)
+                    np.multiply(part, largest, out=gradients)
                 else:
-                    gradients += g[some] * largest
+                    gradients += part * largest
         return _inside(result, padding)
 
     return pull

@@ -100,7 +100,7 @@ def linear_flops(y: np.ndarray, x: np.ndarray, weight: np.ndarray, bias: np.ndar
     return y.size * (2 * weight.shape[1] + (bias is not None))
 
 
-@flops(convolutions.conv2d_array)
+@flops(convolutions.conv2d_array, convolutions.few_channels_array)
 def conv2d_flops(y, x, weight, bias, stride, padding, dilation, groups) -> int:
     """Count, for each number of y, 2 · C / groups · KH · KW, and one more if there is a bias.
 
