@@ -56,12 +56,13 @@ def linear_array(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None) -> 
     """Compute x Wᵀ + b: (..., in) -> (..., out), the bias added in the product's own memory."""
     rows = x if x.ndim <= 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
     # One product of matrices, however many axes: a batch of them takes longer. With few rows BLAS
-    # is faster the other way round, by more than turning the result over takes, as measured.
+    # is faster the other way round, by more than turning the result over takes, as measured; and
+    # where x lies in memory column by column, so may the result.
     outputs, inputs = weight.shape
-    if 3 * len(rows) * outputs > inputs * (outputs - len(rows)):
-        y = rows @ weight.T
-    else:
-        y = np.ascontiguousarray((weight @ rows.T).T)
+    few = 3 * len(rows) * outputs <= inputs * (outputs - len(rows))
+    y = (weight @ rows.T).T if few or rows.flags.fnc else rows @ weight.T
+    if not rows.flags.fnc:
+        y = np.ascontiguousarray(y)
     if bias is not None:
         y += bias
     return y if x.ndim <= 2 else y.reshape(*x.shape[:-1], len(weight))

@@ -217,20 +217,41 @@ def softmax_in_place(scores: np.ndarray, small: bool = False) -> None:
 
     The largest score of a row is taken from all first, unless they are known to be `small`.
     """
-    limits = np.finfo(scores.dtype)
+    lowest, tiny, _ = _limits(scores.dtype)
     if not small:
-        scores -= scores.max(axis=-1, keepdims=True, initial=limits.min)
+        scores -= scores.max(axis=-1, keepdims=True, initial=lowest)
     np.exp(scores, out=scores)
     # A product adds rows up in a quarter of the time of `sum`, and a division by each sum would
     # take three times as long as a product with its inverse.
-    sums = scores @ np.ones((scores.shape[-1], 1), scores.dtype)
-    scores *= 1 / np.maximum(sums, limits.tiny, out=sums)
+    sums = scores @ _ones(scores.shape[-1], scores.dtype)
+    np.maximum(sums, tiny, out=sums)
+    scores *= np.reciprocal(sums, out=sums)
 
 
-@functools.lru_cache(maxsize=64)
-def _hide_later(start: int, queries: int, keys: int, dtype: np.dtype) -> np.ndarray:
-    """Return -inf where key j comes after query start + i, and 0 elsewhere: (queries, keys)."""
-    return np.triu(np.full((queries, keys), -np.inf, dtype), start + 1)
+@functools.lru_cache(maxsize=4)
+def _limits(dtype: np.dtype) -> tuple:
+    """Return the lowest number, the smallest above 0, and what `small` scores stay within."""
+    limits = np.finfo(dtype)
+    return limits.min, limits.tiny, math.log(limits.max) / 2
+
+
+@functools.lru_cache(maxsize=256)
+def _ones(size: int, dtype: np.dtype) -> np.ndarray:
+    """Return a column of ones, (size, 1)."""
+    return np.ones((size, 1), dtype)
+
+
+def _hide_later(scores: np.ndarray, start: int) -> None:
+    """Set to -inf the scores (..., L, S) where key j comes after query start + i."""
+    unsure = scores[..., start:]  # all see the keys before
+    queries, keys = unsure.shape[-2:]
+    unsure += _later(2 ** max(queries, keys).bit_length(), scores.dtype)[:queries, :keys]
+
+
+@functools.lru_cache(maxsize=16)
+def _later(size: int, dtype: np.dtype) -> np.ndarray:
+    """Return -inf right of the diagonal, and 0 elsewhere: (size, size)."""
+    return np.triu(np.full((size, size), -np.inf, dtype), 1)
 
 
 def split_heads(x: Tensor, num_heads: int) -> Tensor:

@@ -8,6 +8,7 @@ PyTorch's; a PyTorch model with the same names of parts loads into this one, and
 
 from __future__ import annotations
 
+import functools
 import math
 import operator
 from dataclasses import dataclass
@@ -76,10 +77,18 @@ def centred(rows: np.ndarray, eps: float) -> tuple[np.ndarray, np.ndarray]:
 def row_means(a: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
     """Return the mean of each row of `a`, or of a · b, as a column: (N, D) -> (N, 1)."""
     if b is None:  # as a product with a vector, which takes a quarter of the time of a sum
-        return a @ np.full((a.shape[1], 1), 1 / a.shape[1], a.dtype)
+        return a @ _mean_of(a.shape[1], a.dtype)
+    if not a.flags.c_contiguous:
+        return row_means(a * b)
     means = np.vecdot(a, b)[:, None]
     means /= a.shape[1]
     return means
+
+
+@functools.lru_cache(maxsize=64)
+def _mean_of(size: int, dtype: np.dtype) -> np.ndarray:
+    """Return the column with which a product is the mean of `size` numbers, (size, 1)."""
+    return np.full((size, 1), 1 / size, dtype)
 
 
 def column_sums(a: np.ndarray) -> np.ndarray:
@@ -330,10 +339,12 @@ class GPT(Module):
     def last_features(self, ids: Tensor) -> Tensor:
         """Return the last place of `features`, (B, T) -> (B, n_embd), with less work.
 
-        The last block needs the other places for their keys and values alone.
+        The last block needs the other places for their keys and values alone; and few places are
+        multiplied faster if they lie `by_columns`, as all that is made of them does then.
         """
         self._require_ids("GPT", ids, self.config.block_size)
         x = self.dropout(self.position_embedding(self.token_embedding(ids)))
+        x = apply(by_columns, x)
         for block in self.blocks[:-1]:
             x = block(x)
         return self.norm(self.blocks[-1].last(x))[:, 0]
@@ -441,6 +452,17 @@ def sample(chances: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     [1, 0]
     """
     raise NotImplementedError("13_transformers: sample")
+
+
+def by_columns(x: np.ndarray) -> np.ndarray:
+    """Copy x (..., D) so that the numbers of a column are neighbours in memory, D columns."""
+    return np.moveaxis(np.ascontiguousarray(np.moveaxis(x, -1, 0)), 0, -1)
+
+
+@vjp(by_columns)
+def by_columns_rule(y, x):
+    """The numbers stay what they are, and so does the gradient."""
+    return lambda g: g
 
 
 def num_parameters(module: Module) -> int:
