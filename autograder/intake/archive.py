@@ -62,11 +62,11 @@ def _read_zip_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, tree: Tr
         return
     if kind not in (0, stat.S_IFREG):
         tree.skip(path, "link" if kind == stat.S_IFLNK else "device, socket or pipe")
-    elif tree.admit(path, member.file_size):
+    elif most := tree.admit(path, member.file_size):
         if member.flag_bits & 1 or member.compress_type not in (0, zipfile.ZIP_DEFLATED):
             raise tree.excess("plain deflate", "encryption or a rare method", "pack it with zip")
         with archive.open(member) as content:
-            tree.keep(path, content.read(tree.limits.source_bytes + 1))
+            tree.keep(path, content.read(most + 1))
 
 
 def _read_tar(stream: BinaryIO, tree: Tree) -> None:

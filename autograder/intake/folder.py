@@ -32,8 +32,8 @@ def _walk(folder: int, prefix: str, tree: Tree) -> float:
                         changed = max(changed, _walk(inner, f"{path}/", tree))
             elif entry.is_file(follow_symlinks=False):
                 facts = entry.stat(follow_symlinks=False)
-                if tree.admit(path, facts.st_size):
-                    tree.keep(path, read_file(entry.name, folder, tree.limits.source_bytes))
+                if most := tree.admit(path, facts.st_size):
+                    tree.keep(path, read_file(entry.name, folder, most))
                     changed = max(changed, facts.st_mtime)
             else:
                 tree.skip(path, "link" if entry.is_symlink() else "device, socket or pipe")

@@ -39,8 +39,8 @@ def read_commit(path: Path, revision: str, tree: Tree) -> Commit:
         blobs = list(_walk(objects, commit.tree, "", tree))
         sizes = objects.sizes([blob for _, blob in blobs])
         for (name, blob), size in zip(blobs, sizes, strict=True):
-            if tree.admit(name, size):
-                tree.keep(name, objects.read(blob, "blob", tree.limits.source_bytes))
+            if most := tree.admit(name, size):
+                tree.keep(name, objects.read(blob, "blob", most))
     return commit
 
 

@@ -92,12 +92,15 @@ class Tree:
                 f"folders at most {self.limits.depth} deep", shown(path), "move the files up"
             )
 
-    def admit(self, path: str, size: int) -> bool:
-        """Count a regular file of `size` declared bytes; tell whether its content is needed."""
+    def admit(self, path: str, size: int) -> int:
+        """Count a regular file of `size` declared bytes.
+
+        Return how many bytes of content may be read, 0 where it is not needed.
+        """
         self._once(path)
         self._bytes += size
-        limit = self._wanted_bytes(path)
-        wanted, limit = limit > 0, limit or self.limits.file_bytes
+        wanted = self._wanted_bytes(path)
+        limit = wanted or self.limits.file_bytes
         if size > limit:
             raise self.too_large(path, size, limit)
         if self._bytes > self.limits.total_bytes:

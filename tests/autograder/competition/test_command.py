@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from autograder.cli import main
 from autograder.competition import judging, report
 from autograder.competition.contender import reference
+from autograder.intake import receive
 from autograder.report.schema import validate
 from tests.autograder.competition.arena import LIMITS, QUICK
 from tests.submissions import build
@@ -93,6 +94,16 @@ def test_one_of_two_gigabytes_is_refused_and_the_other_is_judged(tmp_path):
     assert "featherweight.bin': expected at most 4 MiB, got 2 GiB; remove the file" in done.output
     assert read(out / "small" / "report.json")["assignments"][0]["score"]["points"] == 100
     assert not (out / "large").exists()
+
+
+@pytest.mark.parametrize("form", [build.folder, build.repository, build.zip_file, build.tar_file])
+def test_a_large_entry_arrives_whole_in_every_form(form, tmp_path):
+    """A file of data may have 4 MiB, where a graded source may have one."""
+    data = bytes(range(256)) * (3 << 12)
+    suffix = {build.zip_file: ".zip", build.tar_file: ".tgz"}.get(form, "")
+    at = form(tmp_path / f"ada{suffix}", {"tinytorch/tensor.py": b"", "entry/sprint.bin": data})
+    with receive(at, report.INTAKE) as handed_in:
+        assert handed_in.entry() == {"sprint.bin": data}
 
 
 def test_an_unknown_track_is_one_line(tmp_path):
