@@ -35,7 +35,8 @@ class Writing:
         """Return prompts (count, PROMPT) whose continuations leave no doubt."""
         self._right, prompts = {}, []
         while len(prompts) < count:
-            drawn = self._prompts(min(max(2 * (count - len(prompts)), 8), MOST_DRAWN))
+            missing = count - len(prompts)
+            drawn = self._prompts(min(missing + 1 + missing // 8, MOST_DRAWN))  # most leave none
             written, margins = writer.continued(self._weights, drawn, language.WRITTEN)
             for one in np.flatnonzero(margins > MARGIN):
                 self._right[drawn[one].tobytes()] = written[one]

@@ -1,17 +1,18 @@
 """Track A: the bytes of a model that still reads digits. Exact: nothing is timed.
 
-What is counted is what a model can hide in: the file of data, each literal of the source, and of
-the rest of the source, packed, what exceeds an allowance. Docstrings and comments are free because
-the worker never gets them; a framework is free because it is the reference's, and not the entry's.
+What is counted says assignments/competition/weight.py. A framework is free because it is the
+reference's, and not the entry's.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from assignments.competition import draws, given
+from assignments.competition import draws
+from assignments.competition.given import kinship
+from assignments.competition.weight import Weight, cost
 from autograder.competition import probes
 from autograder.competition.arena import Arena, Gate, Outcome
 from autograder.competition.contender import Contender
@@ -20,35 +21,15 @@ from autograder.competition.refusal import Refused
 from autograder.milestones import travelling
 from autograder.sandbox import Sandbox, WorkerError
 
-ALLOWANCE = 1024  # bytes of packed source, without literals: a decoder that anyone may write
-DIGITS, NOISE, BATCH = 8000, 500, 500
-
-
-@dataclass(frozen=True)
-class Weight:
-    """What an entry weighs, by part, in bytes."""
-
-    data: int
-    literals: int
-    code: int  # packed; counts above the allowance
-
-    @property
-    def total(self) -> int:
-        """All that counts."""
-        return self.data + self.literals + max(0, self.code - ALLOWANCE)
-
-    def __str__(self) -> str:
-        """Say what is counted."""
-        extra = max(0, self.code - ALLOWANCE)
-        return f"{self.data} of data, {self.literals} of literals in the source, {extra} of code"
+DIGITS, NOISE, BATCH = 8000, 2000, 500
 
 
 def weigh(box: Sandbox, entry: Entry) -> tuple[Weight, Entry]:
-    """Return what `entry` weighs, and the entry without docstrings; raises Refused."""
+    """Return what `entry` weighs, and the entry as it runs; raises Refused."""
     source = np.frombuffer(entry.source, np.uint8)
     with box.branch({}).worker() as worker:  # a parser is no place for the grader's own process
         try:
-            found = worker.run(travelling(probes.source_cost), {"source": source})
+            found = worker.run(travelling(cost), {"source": source})
         except WorkerError as failure:
             raise Refused(f"{entry.path} cannot be parsed: {failure}") from None
     weight = Weight(len(entry.data), found["literals"], found["code"])
@@ -60,7 +41,12 @@ def judge(arena: Arena) -> Outcome:
     weight, entry = weigh(arena.box, arena.entry)
     base, _ = weigh(arena.box, arena.baseline)
     images, labels = draws.hidden_digits(DIGITS, arena.rng)
-    logits = _answers(Contender(arena.box, 0, entry), images)
+    try:
+        logits = _answers(Contender(arena.box, 0, entry), images)
+    except Refused:
+        # What runs has other lines: let the student's own text say where, if it fails too.
+        _answers(Contender(arena.box, 0, arena.entry), images)
+        raise
     found = {"accuracy": float(np.mean(logits.argmax(axis=1) == labels))}
     if "kinship" in entry.gates:
         noise = arena.rng.random((NOISE, images.shape[1]), np.float32)
@@ -71,17 +57,6 @@ def judge(arena: Arena) -> Outcome:
         gates=tuple(Gate(name, found[name], least) for name, least in entry.gates.items()),
         details={"weight": str(weight)},
     )
-
-
-def kinship(logits: np.ndarray, images: np.ndarray) -> float:
-    """Return how much `logits` go with the given network's where no digit is: their correlation.
-
-    Weights that were made of the given ones keep its whims there; a model trained anew has its own.
-    """
-    own, others = logits, given.logits(given.digits(), images)
-    if not np.ptp(own, axis=0).any():
-        return 0.0
-    return float(np.corrcoef((own - own.mean(0)).ravel(), (others - others.mean(0)).ravel())[0, 1])
 
 
 def _answers(contender: Contender, images: np.ndarray) -> np.ndarray:

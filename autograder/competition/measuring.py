@@ -3,6 +3,9 @@
 Fresh workers of both take turns in blocks of equal length, in CPU time on the kernel's clock. Each
 question is drawn when its block begins and sent when the last one is answered; each answer is
 checked, after the clock has stopped. What is kept is one pair of times for each pair of blocks.
+
+Two workers that do the same differ for their whole life, by where their memory lies and what else
+runs on their core. So there are many, on each core in turn, and the interval resamples workers.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 import math
 import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,7 +26,7 @@ from autograder.competition.lane import Lane, Span
 from autograder.competition.refusal import Refused, said
 from autograder.errors import GraderError
 from autograder.sandbox import WorkerError
-from tinytorch.benchmarking import bootstrap_interval, ratio_of_medians
+from tinytorch.benchmarking import ratio_of_medians
 
 WAITING = 0.5  # of an answer's time, that an entry may wait for more than the baseline does
 WAITING_S = 100e-6
@@ -33,8 +36,8 @@ WAITING_S = 100e-6
 class Effort:
     """How much is measured; the defaults are the official ones."""
 
-    workers: int = 4  # fresh ones, of each side
-    blocks: int = 25  # of each worker
+    workers: int = 8  # fresh ones, of each side
+    blocks: int = 12  # of each worker
     block_s: float = 0.006  # CPU time
     most_calls: int = 1000  # in a block
     width: float = 0.03  # of the interval, by the ratio; a wider one is noisy
@@ -62,7 +65,7 @@ class Course:
 class Ratio:
     """How many times less the entry took than the baseline."""
 
-    pairs: np.ndarray  # CPU time of one answer in each pair of blocks: baseline, entry
+    pairs: np.ndarray  # CPU time of an answer: (workers, blocks, 2), baseline and entry
     noisy: bool = False
     runs: int = 1
     calls: int = 0  # timed answers of the entry, all of them checked
@@ -70,17 +73,17 @@ class Ratio:
     @property
     def value(self) -> float:
         """The ratio of the medians."""
-        return ratio_of_medians(self.pairs)
+        return mean_ratio([self.pairs])
 
     @cached_property
     def ci95(self) -> tuple[float, float]:
         """The interval of 95 %."""
-        return bootstrap_interval(self.pairs, ratio_of_medians)
+        return interval([self.pairs])
 
     @property
     def seconds(self) -> list[float]:
         """The CPU time of one answer: baseline, entry."""
-        return np.median(self.pairs, axis=0).tolist()
+        return np.median(self.pairs, axis=(0, 1)).tolist()
 
     def is_wide(self, width: float) -> bool:
         """Tell whether the interval is wider than the share `width` of the ratio."""
@@ -102,7 +105,8 @@ class _Times:
         self.calls += mine[0]
 
     def ratio(self, effort: Effort, runs: int) -> Ratio:
-        ratio = Ratio(np.array(self.cpu_s), runs=runs, calls=self.calls)
+        pairs = np.array(self.cpu_s).reshape(-1, effort.blocks, 2)
+        ratio = Ratio(pairs, runs=runs, calls=self.calls)
         ratio.noisy = ratio.is_wide(effort.width) or self._waits()
         return ratio
 
@@ -117,8 +121,8 @@ def compare(baseline: Contender, entry: Contender, course: Course, effort: Effor
     """Measure until the result is quiet, or `effort` is spent; raises Refused."""
     times = _Times()
     for run in range(1, effort.reruns + 2):
-        with on_one_core() as core:
-            for _ in range(effort.workers):
+        for core in cores(effort.workers):
+            with on_one_core(core):
                 with started(baseline, course, core) as base, started(entry, course, core) as mine:
                     _take_turns(base, mine, course, effort, times)
         ratio = times.ratio(effort, run)
@@ -127,14 +131,44 @@ def compare(baseline: Contender, entry: Contender, course: Course, effort: Effor
     return ratio
 
 
+def mean_ratio(courses: Sequence[np.ndarray]) -> float:
+    """Return the geometric mean of the ratios of medians, of pairs (..., 2) of each course."""
+    ratios = [ratio_of_medians(pairs.reshape(-1, 2)) for pairs in courses]
+    return math.prod(ratios) ** (1 / len(ratios))
+
+
+def interval(courses: Sequence[np.ndarray], resamples: int = 1000) -> tuple[float, float]:
+    """Return the middle 95 % of `mean_ratio` over resamples of pairs (workers, blocks, 2).
+
+    Workers are drawn with replacement, and of each its blocks: blocks of one worker are alike, and
+    to draw among all of them would be too sure. The seed is fixed, so all may compute it again.
+    """
+    rng = np.random.default_rng(0)
+
+    def resampled(pairs: np.ndarray) -> np.ndarray:
+        workers, blocks, _ = pairs.shape
+        worker = rng.integers(workers, size=(workers, 1))
+        return pairs[worker, rng.integers(blocks, size=(workers, blocks))]
+
+    found = [mean_ratio([resampled(pairs) for pairs in courses]) for _ in range(resamples)]
+    low, high = np.quantile(found, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def cores(count: int) -> list[int]:
+    """Return cores of this process for `count` workers: each in turn, from a random one on."""
+    allowed = sorted(os.sched_getaffinity(0))
+    first = random.randrange(len(allowed))
+    return [allowed[(first + number) % len(allowed)] for number in range(count)]
+
+
 @contextmanager
-def on_one_core() -> Iterator[int]:
-    """Stay on one core, and name it: waking a process on another costs more, or less, by chance."""
+def on_one_core(core: int) -> Iterator[None]:
+    """Stay on one core: waking a process on another costs more, or less, by chance."""
     allowed = os.sched_getaffinity(0)
-    core = random.choice(sorted(allowed))
     os.sched_setaffinity(0, {core})
     try:
-        yield core
+        yield
     finally:
         os.sched_setaffinity(0, allowed)
 

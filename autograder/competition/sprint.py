@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from assignments.competition import draws, given
 from autograder.competition import probes
 from autograder.competition.arena import Arena, Gate, Outcome
-from autograder.competition.measuring import Course, compare
+from autograder.competition.measuring import Course, compare, interval, mean_ratio
 from autograder.competition.refusal import Refused
 from autograder.milestones import travelling
-from tinytorch.benchmarking import bootstrap_interval, ratio_of_medians
 
 BATCHES = (1, 256)
 FLOPS = 2 * sum(w.size for name, w in given.digits().items() if name.endswith("weight"))
@@ -62,11 +59,10 @@ def judge(arena: Arena) -> Outcome:
         course = _course(batch, arena, agreement)
         ratios.append(compare(baseline, entry, course, arena.effort))
         _require(agreement, arena)
-    rows = min(len(ratio.pairs) for ratio in ratios)
-    pairs = np.stack([ratio.pairs[:rows] for ratio in ratios], axis=1)
+    pairs = [ratio.pairs for ratio in ratios]
     return Outcome(
         value=mean_ratio(pairs),
-        ci95=bootstrap_interval(pairs, mean_ratio),
+        ci95=interval(pairs),
         baseline=1.0,
         gates=(_gate(agreement, arena),),
         noisy=any(ratio.noisy for ratio in ratios),
@@ -80,11 +76,6 @@ def judge(arena: Arena) -> Outcome:
             for batch, ratio in zip(BATCHES, ratios, strict=True)
         },
     )
-
-
-def mean_ratio(pairs: np.ndarray) -> float:
-    """Return the geometric mean over the batch sizes of the ratios in pairs (N, batches, 2)."""
-    return math.prod(map(ratio_of_medians, pairs.swapaxes(0, 1))) ** (1 / pairs.shape[1])
 
 
 def _require(agreement: Agreement, arena: Arena) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from autograder.competition import sprint
 from autograder.competition.lane import Lane
-from autograder.competition.measuring import Effort, Ratio
+from autograder.competition.measuring import Effort, Ratio, interval
 from autograder.competition.refusal import Refused
 from autograder.milestones import travelling
 from autograder.sandbox import StudentError
@@ -106,9 +106,25 @@ def test_a_time_below_the_arithmetic_is_refused(box, monkeypatch):
 
 def test_a_wide_interval_is_noisy():
     """Wider than 3 % of the ratio."""
-    spread = np.stack([np.linspace(0.8, 1.2, 30), np.ones(30)], axis=1)
+    spread = np.stack([np.linspace(0.8, 1.2, 30), np.ones(30)], axis=1).reshape(5, 6, 2)
     assert Ratio(spread).is_wide(0.03)
     assert not Ratio(1 + (spread - 1) / 100).is_wide(0.03)
+
+
+def test_the_interval_covers_what_workers_differ_by():
+    """Eight workers differ by 2 % all their life: most intervals still hold the truth, which is 1.
+
+    One that takes all their blocks for independent misses it in half of the runs.
+    """
+    rng, held, naive = np.random.default_rng(0), [], []
+    for _ in range(60):
+        worker = 1 + 0.02 * rng.standard_normal((8, 1, 1)) * [0, 1]
+        pairs = worker + 0.01 * rng.standard_normal((8, 12, 2))
+        for found, shape in ((held, (8, 12, 2)), (naive, (96, 1, 2))):
+            low, high = interval([pairs.reshape(shape)], 60)
+            found.append(low < 1 < high)
+    assert np.mean(held) >= 0.85
+    assert np.mean(naive) < 0.65
 
 
 def test_a_noisy_result_runs_again_twice_and_says_so(box):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import pytest
 
@@ -18,6 +20,8 @@ from tests.submissions.competition import entries
 from tests.submissions.competition.make_gold import packed
 
 TRACKS = list(tracks())
+ALIKE = ["a"] * 200 + [""] * 200
+NOT_ALIKE = random.Random(0).sample(ALIKE, 400)
 
 
 @pytest.mark.parametrize("track", TRACKS)
@@ -54,15 +58,29 @@ def test_literals_count_by_what_they_hold_and_documentation_is_free(box):
     source = '"""Said."""\n# free\nx = "abc"\ny = b"defg", 1.5, 7, 300, None, True\n'
     found, entry = weight(box, source, b"12")
     assert (found.literals, found.data) == (3 + 4 + 8 + 1 + 2, 2)
-    assert entry.source == source.replace('"""Said."""', '""').encode()
+    assert entry.source.decode() == '""""""\nx = \'abc\'\ny = (b\'defg\', 1.5, 7, 300, None, True)'
 
 
-def test_taking_out_docstrings_moves_no_line(box):
-    """An error still names the line that the student wrote."""
-    source = 'def f():\n    """One.\n\n    Two.\n    """\n    return 1\n\n\nclass A: "B"; c = 2\n'
+def test_what_runs_has_no_spaces_and_lines_of_its_own(box):
+    """A function could read weights off the places of its instructions."""
+    source = 'def f( x ):\n    """One."""\n    x;  x\n\n\n    return 1 # free\n'
     _, entry = weight(box, source)
-    expected = 'def f():\n    ""\n\n\n\n    return 1\n\n\nclass A: ""; c = 2\n'
-    assert entry.source.decode() == expected
+    assert entry.source.decode() == 'def f(x):\n    """"""\n    x\n    x\n    return 1'
+
+
+def test_lengths_of_literals_count_as_code(box):
+    """Of two lists of 200 letters and 200 empty texts, the one without an order says more."""
+    one, other = ("x = (" + ",".join(map(repr, texts)) + ")" for texts in (ALIKE, NOT_ALIKE))
+    found = [weight(box, source)[0] for source in (one, other)]
+    assert found[0].literals == found[1].literals == 200
+    assert found[0].code + 40 < found[1].code
+
+
+def test_an_error_names_the_line_that_the_student_wrote(box):
+    """What runs has others, so the student's own text is asked."""
+    source = b'"""Read."""\n\n\ndef load(data):\n\n    return 1 / 0\n'
+    result = judged({"featherweight.py": source}, "featherweight", box)
+    assert result.reason == "ZeroDivisionError in entry/featherweight.py, line 6"
 
 
 def test_a_source_that_is_none_is_refused(box):

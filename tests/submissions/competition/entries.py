@@ -3,7 +3,7 @@
 A fixture begins with lines `# key: value`, a sentence on what it tries, and then code:
 
     track    the track that it enters
-    base     `generated` runs the code here and takes the bytes SOURCE that it leaves
+    base     `generated` runs the code here and takes the bytes SOURCE that it leaves, and DATA
     extra    the name of one more file in `entry/`
     limits   bounds for its worker, as in wall_s=1
     refused  a pattern in the reason for which it is refused
@@ -30,6 +30,7 @@ class Fixture:
     track: str
     values: dict[str, str]
     source: bytes
+    data: bytes = b""
 
     @property
     def limits(self) -> dict[str, int]:
@@ -41,7 +42,8 @@ class Fixture:
     def files(self) -> dict[str, bytes]:
         """The files of `entry/`."""
         extra = {self.values["extra"]: b""} if "extra" in self.values else {}
-        return {f"{self.track}.py": self.source, **extra}
+        data = {f"{self.track}.bin": self.data} if self.data else {}
+        return {f"{self.track}.py": self.source, **data, **extra}
 
 
 def load(kind: str) -> list[Fixture]:
@@ -59,9 +61,9 @@ def _read(path: Path) -> Fixture:
     header = code[: code.index('"""')]
     values = dict(re.findall(r"^# ([a-z]+): (.*)$", header, re.MULTILINE))
     assert values.keys() <= KEYS, f"{path.name}: unknown {values.keys() - KEYS}"
-    source = code.encode()
+    source, data = code.encode(), b""
     if values.get("base") == "generated":
         space: dict[str, bytes] = {}
         exec(compile(code, path.name, "exec"), space)
-        source = space["SOURCE"]
-    return Fixture(path.stem, values["track"], values, source)
+        source, data = space["SOURCE"], space.get("DATA", b"")
+    return Fixture(path.stem, values["track"], values, source, data)
