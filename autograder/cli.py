@@ -57,6 +57,13 @@ unsandboxed_option = click.option(
 )
 
 
+states_option = click.option(
+    "--states",
+    type=click.Path(path_type=Path),
+    help="What staff decided of results.  [default: competition.toml, if it is there]",
+)
+
+
 def _limits(values: tuple[str, ...]):
     """Return the sandbox's limits with those that were given, as in ("wall_s=20",)."""
     from autograder.sandbox import Limits
@@ -144,11 +151,17 @@ def milestone(submission, number, out, seed, limits, unsandboxed):
 @click.option("--out", type=click.Path(path_type=Path), default=Path("report"), show_default=True)
 @seed_option
 @click.option("--final", is_flag=True, help="The last run, all together: results are verified.")
+@click.option(
+    "--ledger", type=click.Path(path_type=Path), help="Append here.  [default: OUT/ledger]"
+)
+@states_option
 @unsandboxed_option
-def compete(submissions, letters, out, seed, final, unsandboxed):
+def compete(submissions, letters, out, seed, final, unsandboxed, **files):
     """Measure the competition entries of SUBMISSIONS against the baseline, on one machine.
 
-    Writes the files of a report to OUT, below it one folder for each of several submissions.
+    Writes report.json (staff), student.json, public.json and student.md, which tells a student's
+    place, to OUT; of several submissions to a folder each below it. The ledger remembers every
+    result: `autograder leaderboard OUT/ledger` ranks them.
     """
     # Before NumPy is there: what checks the answers shares a core with what is measured.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -167,9 +180,10 @@ def compete(submissions, letters, out, seed, final, unsandboxed):
         seed=secrets.randbits(128) if seed is None else seed,
         final=final,
         open_sandbox=lambda: Sandbox(LIMITS, require_full=not unsandboxed),
+        **files,
     )
     print_results(found, out)
-    refused = [str(done) for _, done in found if isinstance(done, AutograderError)]
+    refused = [str(one) for one in found if isinstance(one, AutograderError)]
     if refused:
         raise SubmissionError("; ".join(refused))
 
@@ -215,17 +229,19 @@ overrides_option = click.option(
 @click.option("--suites", type=click.Path(path_type=Path), help="Earlier suites that still count.")
 @click.option("--term", help="Reports of another term do not count.")
 @overrides_option
+@states_option
 @click.option("--public", is_flag=True, help="Leave out of leaderboard.json what is for staff.")
-def leaderboard(source, out, signers, roster, suites, term, overrides, public):
+def leaderboard(source, out, signers, roster, suites, term, public, **files):
     """Rank the reports in SOURCE and write leaderboard.json, leaderboard.csv and index.html.
 
     SOURCE is the ledger of this machine; or, with --signers, a clone of the scores repository:
-    then every report that is refused stands in leaderboard.json with its reason.
+    then every report that is refused stands in leaderboard.json with its reason. Where there are
+    reports of the competition, competition.json, .csv and .html are written as well.
     """
     from autograder.leaderboard import publish, publish_scores
 
     if signers is None:
-        click.echo(publish(source, out, overrides=overrides))
+        click.echo(publish(source, out, **files))
         return
 
     from autograder.leaderboard.collect import collect
@@ -233,7 +249,7 @@ def leaderboard(source, out, signers, roster, suites, term, overrides, public):
     collected = collect(source, signers, roster=roster, suites=suites, term=term)
     for one in collected.refused:
         click.echo(f"autograder: refused {one.path} ({one.kind}): {one.reason}", err=True)
-    click.echo(publish_scores(collected, out, public=public, overrides=overrides))
+    click.echo(publish_scores(collected, out, public=public, **files))
 
 
 scores_option = click.option(

@@ -24,6 +24,7 @@ from autograder.errors import AutograderError
 
 log = logging.getLogger(__name__)
 LOCK_S = 120.0  # far longer than any append or rebuild
+COMPETITION = "competition "  # what the index has before the suite of such a report
 
 
 class LedgerError(AutograderError):
@@ -51,11 +52,17 @@ class Entry(NamedTuple):
     status: str
     report_id: str
 
+    @property
+    def is_competition(self) -> bool:
+        """Tell a result of the competition, which is no grading of the modules of its commit."""
+        return self.suite.startswith(COMPETITION)
+
 
 def entry(report: dict[str, Any]) -> Entry:
     """Return what identifies `report`: who, which commit, which hidden tests, which seed.
 
-    What could not be graded has no seed that matters: it is known by the reason.
+    What could not be graded has no seed that matters: it is known by the reason. In the competition
+    one commit is measured track by track, and again in the final: that is not the same either.
     """
     submitter, grader, status = report["submitter"]["id"], report["grader"], report["status"]
     origin = report["submission"]
@@ -65,6 +72,9 @@ def entry(report: dict[str, Any]) -> Entry:
         parts = [submitter, status, report.get("reason", ""), suite]
     else:
         parts = [submitter, revision, suite, seed, isolation]
+    races = [[one["id"], one["state"]] for one in report["assignments"] if "state" in one]
+    if races:
+        parts, suite = [*parts, races], f"{COMPETITION}{suite}"
     key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
     return Entry(key, submitter, revision, suite, seed, isolation, status, report["report_id"])
 

@@ -102,7 +102,7 @@ def _jobs(
         load_suite(assignment)  # a fault in it is ours: say so once, before anything is graded
     key, suite = reports.load_key(), suite_digest(assignments)
     known: dict[str, list[Known]] = {}
-    for report in ledger.entries():
+    for report in (one for one in ledger.entries() if not one.is_competition):
         known.setdefault(report.submitter, []).append(report)
 
     def counts(report: Known) -> bool:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 import tinytorch
-from assignments.competition import tracks as catalog
 from assignments.competition.tracks import Track, medal
 from autograder.competition import contender, entries
 from autograder.competition.arena import Arena, Outcome
+from autograder.competition.identity import digest
 from autograder.competition.measuring import Effort
 from autograder.competition.refusal import Refused
 from autograder.intake import Submission
@@ -108,18 +106,6 @@ def judge(submission: Submission, track: Track, box: Sandbox, seed: int, effort:
     why = "; ".join(f"{g.name} {g.value:.2%}, expected at least {g.least:.0%}" for g in missed)
     status = "gated" if missed else "ranked"
     return Result(track, status, division, why, outcome, time.perf_counter() - began)
-
-
-def digest() -> str:
-    """Digest what decides: this package, the tracks, their examples and the reference."""
-    total = hashlib.sha256()
-    shared = Path(catalog.__file__).parent
-    paths = [*Path(__file__).parent.glob("*.py"), *Path(tinytorch.__file__).parent.glob("*.py")]
-    paths += [path for path in shared.rglob("*") if path.suffix in {".py", ".toml", ".npz", ".txt"}]
-    for path in sorted(paths):
-        name = f"{path.parent.name}/{path.name}"
-        total.update(f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-    return f"sha256:{total.hexdigest()}"
 
 
 def _outcome(

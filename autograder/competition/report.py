@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,16 @@ from rich.table import Table
 
 from assignments.catalog import Course, load_course
 from assignments.competition.tracks import Track
-from autograder.competition import states
+from autograder.competition import states as trust
+from autograder.competition.changes import Change, load_changes
 from autograder.competition.judging import Competition, Result, compete
 from autograder.competition.measuring import Effort
 from autograder.errors import SubmissionError
 from autograder.intake import Limits as IntakeLimits
 from autograder.intake import Submission, receive
+from autograder.leaderboard.board import build
+from autograder.leaderboard.place import student_page
+from autograder.ledger import Ledger
 from autograder.report.alias import read_alias
 from autograder.report.build import artifacts, grader, head, origin, overall_status, total
 from autograder.report.files import save
@@ -35,6 +39,16 @@ INTAKE = IntakeLimits(entry_bytes=4 << 20)
 VERSION = 1  # of the tracks' rules: results of different ones are not compared
 
 
+@dataclass(frozen=True)
+class Judged:
+    """What became of one submission, and where its files are."""
+
+    source: str
+    done: Competition
+    report: dict[str, Any]
+    folder: Path
+
+
 def compete_all(
     sources: Sequence[str],
     tracks: Sequence[Track],
@@ -44,22 +58,52 @@ def compete_all(
     final: bool,
     open_sandbox: Callable[[], AbstractContextManager[Sandbox]],
     effort: Effort | None = None,
-) -> list[tuple[str, Competition | SubmissionError]]:
-    """Judge every submission, write its files below `out`; one that is refused stops no other."""
-    course, found = load_course(), []
+    ledger: Path | None = None,
+    states: Path | None = None,
+) -> list[Judged | SubmissionError]:
+    """Judge every submission, write its files below `out`; one that is refused stops no other.
+
+    Each report is appended to the ledger, which is `out/ledger` if none is named: what was measured
+    before, and with other tracks, stays and counts. Then every student of this run gets a page with
+    their place among all that are there.
+    """
+    course, book = load_course(), Ledger(ledger or out / "ledger")
+    decided = load_changes(course, states)  # a fault in it is ours: say so before the measuring
+    found: list[Judged | SubmissionError] = []
     for source in sources:
         folder = out if len(sources) == 1 else out / Path(source).name
         try:
+            _require_free(folder)
             with receive(source, INTAKE) as submission:
                 options = {"seed": seed, "open_sandbox": open_sandbox, "effort": effort}
                 done = compete(submission, tracks, **options)
                 now = datetime.now(timezone.utc)
                 report = document(done, submission, load_key(), course, now, final=final)
             save(files(report), folder)
-            found.append((source, done))
+            if report["assignments"]:  # else there is no entry: nothing to remember
+                book.append(report)
+            found.append(Judged(source, done, report, folder))
         except SubmissionError as error:
-            found.append((source, error))
+            found.append(error)
+    _tell([one for one in found if isinstance(one, Judged)], book, decided)
     return found
+
+
+def _require_free(folder: Path) -> None:
+    """Refuse to write over the report of another grading."""
+    path = folder / "report.json"
+    if path.is_file():
+        earlier = json.loads(path.read_bytes())
+        if any(one["kind"] == "module" for one in earlier["assignments"]):
+            cure = "choose another --out, and name the ledger with --ledger"
+            raise SubmissionError(f"{path}: the report of modules is there; {cure}")
+
+
+def _tell(judged: Sequence[Judged], book: Ledger, decided: Sequence[Change]) -> None:
+    board, now = build(book, decided), datetime.now(timezone.utc)
+    for one in judged:
+        page = student_page(board, one.report["submitter"]["id"], now)
+        save({"student.md": page.encode()}, one.folder)
 
 
 def document(
@@ -74,7 +118,7 @@ def document(
     """Return the staff's report of a competition: an assignment and metrics for each track."""
     alias, note = read_alias(submission.root)
     notes = [*submission.notes, *([note] if note else [])]
-    state = states.measured(done.isolation, final)
+    state = trust.measured(done.isolation, final)
     shown = [result for result in done.results if result.status != "absent"]
     report = {
         **head(course, now, None),
@@ -154,17 +198,22 @@ def _metrics(result: Result) -> list[dict[str, Any]]:
         }
         for gate in outcome.gates
     ]
-    return [{**metric, "value": outcome.value, **interval, **base}, *gates]
+    found = [{**metric, "value": outcome.value, **interval, **base}, *gates]
+    if outcome.accuracy is not None and all(gate.name != "accuracy" for gate in outcome.gates):
+        name = f"{track.name}.accuracy"
+        found.append({"name": name, "unit": "", "direction": "higher", "value": outcome.accuracy})
+    return found
 
 
-def print_results(found: Sequence[tuple[str, Competition | SubmissionError]], out: Path) -> None:
+def print_results(found: Sequence[Judged | SubmissionError], out: Path) -> None:
     """Print a table of each submission, why an entry is not ranked, and where the files are."""
     console = Console(highlight=False)
-    for source, done in found:
-        if isinstance(done, SubmissionError):
-            console.print(f"[red]{escape(str(done))}", soft_wrap=True)
+    for one in found:
+        if isinstance(one, SubmissionError):
+            console.print(f"[red]{escape(str(one))}", soft_wrap=True)
             continue
-        table = Table(title=escape(f"competition: {source}"), title_justify="left")
+        done = one.done
+        table = Table(title=escape(f"competition: {one.source}"), title_justify="left")
         for name in ("track", "division", "result", "baseline", "improvement", "points", "medal"):
             table.add_column(name, justify="left" if name in ("track", "division") else "right")
         for result in done.results:

@@ -79,8 +79,9 @@ class Standing:
 
 def rank(reports: Iterable[Report], policy: Policy | None = None) -> Standing:
     """Rank the submitters of staff `reports`, given oldest first, by what `policy` gives."""
+    reports = list(reports)
+    aliases = chosen_names(reports)
     mine = by_submitter(one for one in reports if not is_competition(one))
-    aliases = _aliases(mine)
     grades = {one: counting(theirs) for one, theirs in mine.items()}
     best = {one: _best(mine[one], policy or Policy()) for one in mine if grades[one]}
     return Standing(
@@ -128,12 +129,15 @@ def _columns(modules: Iterable[dict[str, Any]]) -> tuple[Column, ...]:
     )
 
 
-def _aliases(reports_of: dict[str, list[Report]]) -> dict[str, str | None]:
-    """Return the alias of each submitter's newest submission, made unique: the first keeps it."""
+def chosen_names(reports: Iterable[Report]) -> dict[str, str | None]:
+    """Return the alias of each submitter's newest submission, made unique: the first keeps it.
+
+    Being graded and competing count alike: who takes the name back is named on neither board.
+    """
     taken: set[str] = set()
     aliases: dict[str, str | None] = {}
-    for submitter, reports in reports_of.items():
-        received = [report for report in reports if report["submission"]["digest"]]
+    for submitter, theirs in by_submitter(reports).items():
+        received = [report for report in theirs if report["submission"]["digest"]]
         alias = received[-1]["leaderboard"]["alias"] if received else None
         aliases[submitter] = alias and _unique(alias, taken)
     return aliases

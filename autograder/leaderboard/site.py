@@ -1,20 +1,23 @@
-"""The leaderboard's files: one page that needs no network, and its data as JSON and CSV."""
+"""The leaderboard's files: one page that needs no network, and its data as JSON and CSV.
+
+Where there are reports of the competition, another page stands beside it; see contest.py.
+"""
 
 from __future__ import annotations
 
-import base64
 import csv
-import hashlib
 import io
 import json
+import logging
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-
 from assignments.catalog import Course, load_course
+from autograder.competition.changes import CHANGES, load_changes
+from autograder.leaderboard import contest
+from autograder.leaderboard.board import Board, build
+from autograder.leaderboard.pages import render
 from autograder.leaderboard.ranking import Standing, rank
 from autograder.ledger import Ledger, LedgerError
 from autograder.policy import load_policy
@@ -24,7 +27,7 @@ from autograder.report.files import replace
 if TYPE_CHECKING:
     from autograder.scores import Collected
 
-HERE = Path(__file__).parent
+log = logging.getLogger(__name__)
 FEW = 6  # modules that fit beside each other with their titles
 
 
@@ -35,10 +38,12 @@ def publish(
     course: Course | None = None,
     now: datetime | None = None,
     overrides: Path | None = None,
+    states: Path | None = None,
 ) -> Path:
     """Rank what is in the folder `ledger`; write leaderboard.json, .csv and index.html to `out`.
 
-    Returns the path of the page.
+    Returns the path of the page. What `states` says of the competition's results is honoured, see
+    competition/changes.py.
     """
     book = Ledger(ledger)
     if not book.file.is_file():
@@ -47,7 +52,9 @@ def publish(
             cure = "for a scores repository say with --signers whose reports count"
         raise LedgerError(f"{ledger}: expected a ledger, got no reports.ndjson in it; {cure}")
     course = course or load_course()
-    return _write(rank(book, load_policy(course, overrides)), Path(out), course, now)
+    reports = list(book)
+    standing, board = rank(reports, load_policy(course, overrides)), _board(reports, course, states)
+    return _write(standing, board, Path(out), course, now)
 
 
 def publish_scores(
@@ -58,6 +65,7 @@ def publish_scores(
     course: Course | None = None,
     now: datetime | None = None,
     overrides: Path | None = None,
+    states: Path | None = None,
 ) -> Path:
     """Rank what was `collected` from a scores repository, and write the same files as `publish`.
 
@@ -66,11 +74,20 @@ def publish_scores(
     staff = {} if public else {"refused": [one._asdict() for one in collected.refused]}
     course = course or load_course()
     standing = rank(collected.accepted, load_policy(course, overrides))
-    return _write(standing, Path(out), course, now, staff)
+    board = _board(collected.accepted, course, states)
+    return _write(standing, board, Path(out), course, now, staff)
+
+
+def _board(reports: list[dict[str, Any]], course: Course, states: Path | None) -> Board | None:
+    board = build(reports, load_changes(course, states))
+    for one in board.unused if board else ():
+        log.warning("%s: state %d is about no result; correct it", CHANGES, one.number)
+    return board
 
 
 def _write(
     standing: Standing,
+    board: Board | None,
     out: Path,
     course: Course,
     now: datetime | None,
@@ -78,9 +95,10 @@ def _write(
 ) -> Path:
     now = now or datetime.now(timezone.utc)
     out.mkdir(parents=True, exist_ok=True)
+    contest.write(board, out, course, now)
     replace(out / "leaderboard.json", _json(standing, course, now, staff or {}))
     replace(out / "leaderboard.csv", _csv(standing))
-    replace(out / "index.html", _page(standing, course, now))
+    replace(out / "index.html", _page(standing, board, course, now))
     return out / "index.html"
 
 
@@ -128,31 +146,16 @@ def _inert(cell: str) -> str:
     return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
 
 
-def _page(standing: Standing, course: Course, now: datetime) -> bytes:
-    pages = Environment(
-        loader=FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+def _page(standing: Standing, board: Board | None, course: Course, now: datetime) -> bytes:
     few = len(standing.columns) <= FEW
-    html = pages.get_template("page.html.jinja").render(
+    return render(
+        "page.html.jinja",
+        styles=("page.css",),
+        script="page.js",
         course=course,
         standing=standing,
+        board=board,
         few=few,
         now=now.astimezone(timezone.utc),
-        style=Markup(style),
-        script=Markup(script),
-        style_hash=_hash(style),
-        script_hash=_hash(script),
         number=lambda value: f"{round(value, 2 if few else 1):g}",
     )
-    return html.encode("utf-8")
-
-
-def _hash(text: str) -> str:
-    """Return the source expression by which a content security policy allows exactly `text`."""
-    digest = base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode()
-    return f"'sha256-{digest}'"

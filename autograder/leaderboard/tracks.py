@@ -1,7 +1,9 @@
 """Ranking of the competition: reports in, places out. Pure, so that anyone can check a place.
 
 - A result counts when the grader measured it, in full isolation: state `ci`, or `verified` in the
-  final, whose results replace the earlier ones. What is disputed or withdrawn stays, unranked.
+  final, whose results replace the earlier ones. What is disputed or withdrawn stays, unranked;
+  what staff decided of a result is added to it (competition/changes.py), never written over it.
+- Results of an older version of a track's rules are not compared with those of a newer one.
 - A better result replaces a submitter's own only if the two intervals are apart: the
   board does not move by noise. An exact result has no width.
 - Rank is 1 + the number of entries that are clearly better; the same rank is shared ("1="), and
@@ -12,14 +14,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from assignments.competition.tracks import tracks
-from autograder.competition.states import RANKED, VERIFIED
+from autograder.competition.changes import Change
+from autograder.competition.states import RANKED, SELF_RUN, VERIFIED
 
 Report = dict[str, Any]
+Board = dict[tuple[str, str], tuple["Result", ...]]
 PREFIX = "competition-"
 ALL_ROUND, LEAST, MOST = 3, 0.1, 100.0  # tracks for the all-round medal; bounds on their points
 
@@ -33,9 +39,15 @@ class Result:
     division: str
     state: str
     since: str  # when it was committed, as the server saw it
+    at: str = ""  # when it was measured
+    report: str = ""  # the id of the report
+    repository: int | None = None
+    version: int = 1  # of the track's rules
     alias: str | None = None
     value: float | None = None  # None: not ranked
     ci95: tuple[float, float] | None = None
+    baseline: float | None = None  # of the same run
+    accuracy: float | None = None  # on hidden digits, where the track knows it
     points: float | None = None
     medal: str | None = None
     quality: str = "ok"
@@ -55,11 +67,13 @@ class Result:
 
     def beats(self, other: Result) -> bool:
         """Tell whether this is better than `other` by more than the noise of both."""
-        (low, high), (least, most) = self._interval(), other._interval()
-        return high < least if tracks()[self.track].direction == "lower" else low > most
+        return self.costs[1] < other.costs[0]
 
-    def _interval(self) -> tuple[float, float]:
-        return self.ci95 or (self.value, self.value)
+    @property
+    def costs(self) -> tuple[float, float]:
+        """The interval, best end first, signed so that less is better."""
+        low, high = self.ci95 or (self.value, self.value)
+        return (low, high) if tracks()[self.track].direction == "lower" else (-high, -low)
 
 
 def is_competition(report: Report) -> bool:
@@ -67,10 +81,17 @@ def is_competition(report: Report) -> bool:
     return any(one.get("kind") == "competition" for one in report["assignments"])
 
 
-def standings(reports: Iterable[Report]) -> dict[tuple[str, str], tuple[Result, ...]]:
-    """Rank the entries in staff `reports`, given oldest first: (track, division) -> best first."""
+def results(reports: Iterable[Report], changes: Sequence[Change] = ()) -> list[Result]:
+    """Return every result in staff `reports`, in the order given, in the state it is in now."""
+    found = [_changed(one, changes) for one in _results(reports)]
+    newest = {one.track: one.version for one in sorted(found, key=lambda one: one.version)}
+    return [one for one in found if one.version == newest[one.track]]
+
+
+def standings(found: Iterable[Result]) -> Board:
+    """Rank `results`, given oldest first: (track, division) -> best first."""
     best: dict[tuple[str, str], dict[str, Result]] = {}
-    for result in _results(reports):
+    for result in found:
         theirs = best.setdefault((result.track, result.division), {})
         old = theirs.get(result.submitter)
         theirs[result.submitter] = result if old is None else _newer(old, result)
@@ -79,24 +100,24 @@ def standings(reports: Iterable[Report]) -> dict[tuple[str, str], tuple[Result, 
     return {key: _ranked(list(best[key].values())) for key in keys}
 
 
-def records(reports: Iterable[Report], track: str, division: str) -> tuple[Result, ...]:
-    """Return the results that led a track when they came, by more than the noise, oldest first."""
-    history: list[Result] = []
-    for result in _results(reports):
-        if (result.track, result.division) == (track, division) and result.is_ranked:
-            if not history or result.beats(history[-1]):
-                history.append(result)
-    return tuple(history)
+def records(found: Iterable[Result]) -> Board:
+    """Return of each track the `results` that led when they came, by more than the noise."""
+    history: dict[tuple[str, str], list[Result]] = {}
+    for result in found:
+        led = history.setdefault((result.track, result.division), [])
+        if result.is_ranked and (not led or result.beats(led[-1])):
+            led.append(result)
+    return {key: tuple(led) for key, led in history.items()}
 
 
-def all_round(board: dict[tuple[str, str], tuple[Result, ...]]) -> dict[str, float]:
+def all_round(board: Board) -> dict[str, float]:
     """Return the geometric mean of points of whoever is ranked in at least three tracks.
 
     Of two divisions of a track the better counts; points are clamped to [0.1, 100].
     """
     points: dict[str, dict[str, float]] = {}
-    for results in board.values():
-        for one in results:
+    for row in board.values():
+        for one in row:
             if one.rank is not None:
                 mine = points.setdefault(one.submitter, {})
                 mine[one.track] = max(min(max(one.points, LEAST), MOST), mine.get(one.track, 0))
@@ -120,39 +141,55 @@ def _newer(old: Result, new: Result) -> Result:
     return replace(kept, alias=new.alias)
 
 
-def _ranked(results: list[Result]) -> tuple[Result, ...]:
-    in_race = [one for one in results if one.is_ranked]
-    ranks = {one.submitter: 1 + sum(other.beats(one) for other in in_race) for one in in_race}
-    count = list(ranks.values()).count
+def _ranked(mine: list[Result]) -> tuple[Result, ...]:
+    in_race = [one for one in mine if one.is_ranked]
+    worst = sorted(one.costs[1] for one in in_race)
+    # as many `beats` it as have their worst end before its best one
+    ranks = [1 + bisect_left(worst, one.costs[0]) for one in in_race]
+    count = Counter(ranks)
     placed = [
-        replace(one, rank=ranks[one.submitter], shared=count(ranks[one.submitter]) > 1)
-        for one in in_race
+        replace(one, rank=rank, shared=count[rank] > 1)
+        for one, rank in zip(in_race, ranks, strict=True)
     ]
     placed.sort(key=lambda one: (one.rank, one.since, one.submitter))
-    rest = [replace(one, rank=None) for one in results if not one.is_ranked]
+    rest = [replace(one, rank=None) for one in mine if not one.is_ranked]
     return (*placed, *sorted(rest, key=lambda one: (one.since, one.submitter)))
+
+
+def _changed(result: Result, changes: Sequence[Change]) -> Result:
+    for one in changes:
+        if one.is_about(result):
+            result = replace(result, state=one.applied(result.state), reason=one.reason)
+    return result
 
 
 def _results(reports: Iterable[Report]) -> Iterator[Result]:
     for report in reports:
         metrics = {one["name"]: one for one in report["metrics"]}
         for one in report["assignments"]:
-            if one["kind"] == "competition":
-                track = one["id"].removeprefix(PREFIX)
-                yield _result(report, one, metrics.get(track, {}), track)
+            track = one["id"].removeprefix(PREFIX)
+            if one.get("kind") == "competition" and track in tracks():
+                yield _result(report, one, metrics, track)
 
 
-def _result(report: Report, one: dict[str, Any], metric: dict[str, Any], track: str) -> Result:
-    interval, score = metric.get("ci95"), one["score"]
+def _result(report: Report, one: dict[str, Any], metrics: dict[str, Any], track: str) -> Result:
+    metric, score = metrics.get(track, {}), one["score"]
+    interval = metric.get("ci95")
     return Result(
         submitter=report["submitter"]["id"],
         track=track,
         division=one.get("division", "closed"),
-        state=one["state"] if report["grader"]["isolation"] == "full" else "self-run",
+        state=one["state"] if report["grader"]["isolation"] == "full" else SELF_RUN,
         since=report["submission"]["submitted_at"] or report["created_at"],
+        at=report["created_at"],
+        report=report["report_id"],
+        repository=report["submission"].get("repository_id"),
+        version=one["version"],
         alias=report["leaderboard"]["alias"],
         value=metric.get("value"),
         ci95=tuple(interval) if interval else None,
+        baseline=metric.get("baseline"),
+        accuracy=metrics.get(f"{track}.accuracy", {}).get("value"),
         points=score["points"] if score else None,
         medal=one.get("medal"),
         quality=metric.get("quality", "invalid"),

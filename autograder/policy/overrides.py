@@ -144,9 +144,9 @@ def _entry(table: Any, kind: str, what: str, course: Course) -> Entry:
     who = Who(fields.pop("repository", None), fields.pop("submitter", None))
     module = fields.pop("module", None)
     _check(fields, module, kind, what, course)
-    fields["at"] = _moment(fields["at"], what, course).astimezone(timezone.utc)
+    fields["at"] = moment(fields["at"], what, course).astimezone(timezone.utc)
     if "until" in fields:
-        fields["until"] = _moment(fields["until"], what, course)
+        fields["until"] = moment(fields["until"], what, course)
     return make(who=who, module=module, **fields)
 
 
@@ -171,7 +171,8 @@ def _one_of(fields: dict[str, Any], names: tuple[str, ...], what: str) -> None:
         raise TermError(f"{what} has {has}", f"write one of {' or '.join(names)}")
 
 
-def _moment(written: datetime, what: str, course: Course) -> datetime:
+def moment(written: datetime, what: str, course: Course) -> datetime:
+    """Return a date of a file as a moment: in the term's time zone, else in UTC."""
     if course.term is not None:
         check_moment(written, course.term, what)
         return course.term.moment(written)

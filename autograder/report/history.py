@@ -25,6 +25,7 @@ def counting(reports: Iterable[Report]) -> list[tuple[Report, dict[str, Any]]]:
         for report in grades
         for module in report["assignments"]
         if (report["report_id"], module["id"]) not in gone
+        and module.get("kind") != "competition"  # a board of its own, and no mark
     ]
 
 

@@ -57,20 +57,20 @@ def _warnings(report: dict[str, Any]) -> Iterator[str]:
     elif isolation != "full":
         yield (
             "> [!WARNING]\n> **Practice, no grade.** This ran without the full sandbox "
-            f"(isolation: {_code(isolation)}), so the points do not count."
+            f"(isolation: {code(isolation)}), so the points do not count."
         )
     if report.get("reason"):
-        yield _code(report["reason"])
+        yield code(report["reason"])
 
 
 def _next_step(report: dict[str, Any]) -> Iterator[str]:
     for assignment in report["assignments"]:
         if assignment.get("note"):
-            yield f"**Next:** {_code(assignment['note'])}"
+            yield f"**Next:** {code(assignment['note'])}"
             return
     first = next((test for test in report["tests"] if test["status"] != "passed"), None)
     if first is not None:
-        yield f"**Next:** {_code(first['task'])}{_place(first)}. {_why(first)}".rstrip()
+        yield f"**Next:** {code(first['task'])}{_place(first)}. {_why(first)}".rstrip()
         number = first["module"].partition("_")[0]
         yield f"Try it at home: `tito test {number} -k {first['task']}`"
     elif report["tests"] and report["status"] == "partial":
@@ -90,7 +90,7 @@ def _assignment(report: dict[str, Any], assignment: dict[str, Any]) -> Iterator[
             tasks.setdefault(test["task"], []).append(test)
     blocked = assignment.get("note")  # nothing ran, so no hint would lead anywhere
     if blocked:
-        yield _code(blocked)
+        yield code(blocked)
     rows = (_row(task, tests, hinted=not blocked) for task, tests in tasks.items())
     yield "\n".join([*_TABLE_HEAD, *rows])
     if not blocked:
@@ -101,7 +101,7 @@ def _assignment(report: dict[str, Any], assignment: dict[str, Any]) -> Iterator[
 def _changes(score: dict[str, Any]) -> Iterator[str]:
     """Say why the points are not those that the checks below add up to."""
     if score.get("adjustments"):
-        changes = (f"- {one['delta']:+g}: {_code(one['reason'])}" for one in score["adjustments"])
+        changes = (f"- {one['delta']:+g}: {code(one['reason'])}" for one in score["adjustments"])
         yield "\n".join([f"The checks earned {score['raw_points']:g} points.", "", *changes])
 
 
@@ -116,14 +116,14 @@ def _row(task: str, tests: list[dict[str, Any]], *, hinted: bool) -> str:
     if failed and hinted:
         first = ". ".join(filter(None, (_line(failed[0]), _why(failed[0]))))
     checks = f"{len(tests) - len(failed)} / {len(tests)}"
-    return f"| {sign} | {_cell(_code(task))} | {points:g} / {most:g} | {checks} | {_cell(first)} |"
+    return f"| {sign} | {cell(code(task))} | {points:g} / {most:g} | {checks} | {cell(first)} |"
 
 
 def _detail(tests: list[dict[str, Any]]) -> Iterator[str]:
     """Show the first shown check of a task that failed: all of it may be seen."""
     failed = (t for t in tests if t["status"] != "passed" and t["suite"] == "shown")
     for test in failed:
-        yield f"### {_code(test['task'])}: {_prose(test['behaviour'])}{_place(test)}"
+        yield f"### {code(test['task'])}: {_prose(test['behaviour'])}{_place(test)}"
         if test.get("message"):
             yield _fence(test["message"])
         if test.get("output"):
@@ -154,7 +154,7 @@ def _health(report: dict[str, Any]) -> Iterator[str]:
 def _notes(report: dict[str, Any]) -> Iterator[str]:
     notes = report["submission"]["notes"]
     if notes:
-        yield "\n".join(["Not read:", "", *(f"- {_code(note)}" for note in notes)])
+        yield "\n".join(["Not read:", "", *(f"- {code(note)}" for note in notes)])
 
 
 def _footer(report: dict[str, Any]) -> str:
@@ -169,13 +169,13 @@ def _footer(report: dict[str, Any]) -> str:
 
 def _why(test: dict[str, Any]) -> str:
     """Say what happened and the hint: "`ValueError`. Compare one element …"."""
-    error = _code(test["error"]) if test.get("error") else ""
+    error = code(test["error"]) if test.get("error") else ""
     what = {"timeout": f"It ran into a limit: {error}", "error": error}.get(test["status"], "")
     return ". ".join(filter(None, (what, _prose(test.get("hint", "")))))
 
 
 def _place(test: dict[str, Any]) -> str:
-    return f", {_code(test['location']['path'])} {_line(test)}" if test.get("location") else ""
+    return f", {code(test['location']['path'])} {_line(test)}" if test.get("location") else ""
 
 
 def _line(test: dict[str, Any]) -> str:
@@ -188,9 +188,9 @@ def _bar(share: float) -> str:
     return "`" + "█" * filled + "░" * (10 - filled) + "`"
 
 
-def _code(text: str) -> str:
+def code(text: str) -> str:
     """Return `text` as a code span, which no content of it can leave."""
-    text = re.sub(r"\\+\|", "|", text.replace("`", "'"))  # `_cell` escapes a pipe, not its escape
+    text = re.sub(r"\\+\|", "|", text.replace("`", "'"))  # `cell` escapes a pipe, not its escape
     return "`" + (" ".join(text.split()) or " ") + "`"
 
 
@@ -213,5 +213,6 @@ def _literal(text: str) -> str:
     return re.sub(r"@(?=\w)", "@\u200b", text)
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
+    """Return `text` so that it stays in one cell of a table."""
     return text.replace("|", "\\|")

@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
-from autograder.leaderboard.tracks import all_round, is_competition, records, standings
+from autograder.leaderboard.tracks import all_round, is_competition, records, results, standings
+from tests.autograder.competition.made import report, result
 
 
-def entry(who, value, ci95=None, *, track="sprint", day=1, points=50.0, state="ci", **more):
-    """Return as much of a report as the ranking reads."""
-    score = None if points is None else {"points": points, "max_points": 100}
-    metric = {"name": track, "value": value, "quality": "ok"} | ({"ci95": ci95} if ci95 else {})
-    return {
-        "submitter": {"id": who},
-        "submission": {"submitted_at": f"2026-12-{day:02}T00:00:00Z"},
-        "created_at": "2026-12-31T00:00:00Z",
-        "grader": {"isolation": more.get("isolation", "full")},
-        "leaderboard": {"alias": more.get("alias", who)},
-        "metrics": [metric],
-        "assignments": [
-            {
-                "id": f"competition-{track}",
-                "kind": "competition",
-                "state": state,
-                "division": more.get("division", "closed"),
-                "score": score,
-            }
-        ],
-    }
+def entry(who, value, ci95=None, *, day=1, points=50.0, isolation="full", **more):
+    """Return a report of one result, with these points whatever the value."""
+    one = result(value, ci95, points=points, **more)
+    return report(who, one, day=day, alias=who, isolation=isolation)
 
 
 def places(*reports, track="sprint", division="closed"):
-    return [(one.submitter, one.place) for one in standings(reports)[track, division]]
+    return [(one.submitter, one.place) for one in standings(results(reports))[track, division]]
 
 
 def test_clearly_better_is_ahead_and_overlapping_intervals_share():
@@ -56,9 +42,9 @@ def test_the_board_does_not_move_by_noise():
     """A better figure within the interval leaves value and day as they were."""
     first, noise = entry("a", 2.0, [1.9, 2.1]), entry("a", 2.05, [1.95, 2.15], day=9)
     better = entry("a", 2.5, [2.4, 2.6], day=9)
-    ((one,),) = standings([first, noise]).values()
+    ((one,),) = standings(results([first, noise])).values()
     assert (one.value, one.since[:10]) == (2.0, "2026-12-01")
-    ((one,),) = standings([first, noise, better]).values()
+    ((one,),) = standings(results([first, noise, better])).values()
     assert one.value == 2.5
 
 
@@ -87,7 +73,7 @@ def test_the_final_replaces_what_was_measured_before():
     """Also by a lower figure, and nothing of before comes back."""
     before, final = entry("a", 3.0), entry("a", 2.5, state="verified", day=2)
     for reports in ([before, final], [before, final, entry("a", 4.0, day=3)]):
-        ((one,),) = standings(reports).values()
+        ((one,),) = standings(results(reports)).values()
         assert (one.value, one.state) == (2.5, "verified")
 
 
@@ -105,7 +91,7 @@ def test_records_are_who_led_when():
         entry("b", 2.05, [1.95, 2.15], day=2),
         entry("c", 3.0, [2.9, 3.1], day=3),
     ]
-    assert [one.submitter for one in records(reports, "sprint", "closed")] == ["a", "c"]
+    assert [one.submitter for one in records(results(reports))["sprint", "closed"]] == ["a", "c"]
 
 
 def test_all_round_is_the_geometric_mean_over_three_tracks():
@@ -113,10 +99,28 @@ def test_all_round_is_the_geometric_mean_over_three_tracks():
     names = ("sprint", "decode", "target")
     reports = [entry("a", 2.0, track=n, points=p) for n, p in zip(names, (10, 100, 0), strict=True)]
     reports += [entry("b", 2.0, track=name) for name in names[:2]]
-    assert all_round(standings(reports)) == {"a": pytest.approx((10 * 100 * 0.1) ** (1 / 3))}
+    assert all_round(standings(results(reports))) == {
+        "a": pytest.approx((10 * 100 * 0.1) ** (1 / 3))
+    }
 
 
 def test_a_report_of_modules_is_none_of_the_competition():
     """The two boards read the same scores repository."""
     assert is_competition(entry("a", 1.0))
     assert not is_competition({"assignments": [{"kind": "module"}]})
+
+
+@pytest.mark.parametrize("track", ["sprint", "target"])
+def test_the_rank_is_one_more_than_the_number_of_those_who_are_clearly_better(track):
+    """By sorting, for three hundred; the same as by asking every pair."""
+    dice = random.Random(7)
+    reports = []
+    for number in range(300):
+        value, width = dice.uniform(1, 9), dice.uniform(0, 2)
+        reports.append(entry(f"s{number}", value, [value - width, value + width], track=track))
+    (rows,) = standings(results(reports)).values()
+    assert len(rows) == 300
+    for one in rows:
+        better = [other for other in rows if other.beats(one)]
+        assert one.rank == 1 + len(better)
+        assert one.shared == ([other.rank for other in rows].count(one.rank) > 1)

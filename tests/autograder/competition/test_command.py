@@ -120,7 +120,7 @@ def test_without_isolation_a_result_is_practice(tmp_path):
     folder, out = submission(tmp_path / "ada", "featherweight"), tmp_path / "out"
     from assignments.competition.tracks import find
 
-    ((_, done),) = report.compete_all(
+    (judged,) = report.compete_all(
         [str(folder)],
         [find("A")],
         out,
@@ -128,5 +128,5 @@ def test_without_isolation_a_result_is_practice(tmp_path):
         final=True,
         open_sandbox=lambda: Sandbox(LIMITS, require_full=False, without=["dumpable"]),
     )
-    assert done.practice
+    assert judged.done.practice
     assert read(out / "report.json")["assignments"][0]["state"] == "self-run"

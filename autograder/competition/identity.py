@@ -1,0 +1,23 @@
+"""What decides of a result, as one digest; and this without loading any of it."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+TRACKS, REFERENCE = (HERE.parents[1] / name for name in ("assignments/competition", "tinytorch"))
+KINDS = {".py", ".toml", ".npz", ".txt"}
+
+
+@cache
+def digest() -> str:
+    """Digest what decides: this package, its hidden text, the tracks and the reference."""
+    paths = [*HERE.glob("*.py"), *HERE.glob("*.txt"), *REFERENCE.glob("*.py")]
+    paths += [path for path in TRACKS.rglob("*") if path.suffix in KINDS]
+    total = hashlib.sha256()
+    for path in sorted(paths):
+        name = f"{path.parent.name}/{path.name}"
+        total.update(f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return f"sha256:{total.hexdigest()}"

@@ -1,0 +1,151 @@
+"""The competition's files: a page, and the same facts as JSON and CSV."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from assignments.catalog import Course
+from autograder.leaderboard.board import PICTURES, Board, Table, shown
+from autograder.leaderboard.pages import render
+from autograder.leaderboard.picture import draw
+from autograder.leaderboard.tracks import Result
+from autograder.report.build import utc
+from autograder.report.cells import table as csv_table
+from autograder.report.files import replace
+
+FILES = ("competition.html", "competition.json", "competition.csv")
+STATES = {  # as they are shown; the word of a report is for staff
+    "self-run": "practice",
+    "ci": "measured",
+    "verified": "verified",
+    "disputed": "disputed",
+    "withdrawn": "withdrawn",
+}
+
+
+def write(board: Board | None, out: Path, course: Course, now: datetime) -> None:
+    """Write the files of `board` into `out`; where there is none, none stay from before."""
+    if board is None:
+        for name in FILES:
+            (out / name).unlink(missing_ok=True)
+        return
+    replace(out / "competition.json", _json(board, course, now))
+    replace(out / "competition.csv", csv_table(_rows(board)).encode("utf-8"))
+    replace(out / "competition.html", _page(board, course, now))
+
+
+def _page(board: Board, course: Course, now: datetime) -> bytes:
+    grouped = groupby(board.tables, key=lambda table: table.track)
+    tracks = [(track, list(tables)) for track, tables in grouped]
+    of_track = {track.name: tables for track, tables in tracks}
+    return render(
+        "competition.html.jinja",
+        styles=("competition.css",),
+        course=course,
+        now=now.astimezone(timezone.utc),
+        board=board,
+        tracks=tracks,
+        competing=len({row.submitter for table in board.tables for row in table.rows}),
+        pictures=[
+            (track, marks, draw(marks, of_track[track.name])) for track, marks in board.pictures
+        ],
+        words=PICTURES,
+        states=STATES,
+        shown=shown,
+        percent=lambda share: f"{100 * share:g} %",
+    )
+
+
+def _json(board: Board, course: Course, now: datetime) -> bytes:
+    document = {
+        "schema": "competition/1",
+        "course": course.title,
+        "generated_at": utc(now),
+        "tables": [_table(one) for one in board.tables],
+        "all_round": [
+            {
+                **{"rank": one.rank, "place": one.place, "alias": one.alias},
+                **{"points": one.points, "medal": one.medal, "tracks": one.tracks},
+            }
+            for one in board.all_round
+            if one.alias is not None
+        ],
+        "pareto": [
+            {
+                "track": track.name,
+                "axes": [PICTURES[track.name], "accuracy"],
+                "entries": [
+                    {
+                        **{"alias": one.alias, "division": one.division, "value": one.value},
+                        **{"accuracy": one.accuracy, "front": one.is_front},
+                    }
+                    for one in marks
+                ],
+            }
+            for track, marks in board.pictures
+        ],
+    }
+    return (json.dumps(document, indent=1, allow_nan=False) + "\n").encode("ascii")
+
+
+def _table(one: Table) -> dict[str, Any]:
+    track = one.track
+    return {
+        "track": track.name,
+        "letter": track.letter,
+        "title": track.title,
+        "division": one.division,
+        "unit": track.unit,
+        "direction": track.direction,
+        "gates": track.divisions[one.division],
+        "baseline": one.baseline,
+        "lines": {name.removesuffix(" line"): value for name, _, value in one.lines()[:-1]},
+        "entries": len(one.rows),
+        "ranked": len(one.ranked),
+        "named": len(one.named),
+        "rows": [_row(row) for row in one.named],
+        "records": [
+            {"alias": row.alias, "value": row.value, "since": row.since}
+            for row in reversed(one.named_records)
+        ],
+    }
+
+
+def _row(row: Result) -> dict[str, Any]:
+    counts = row.rank is not None
+    return {
+        "rank": row.rank,
+        "place": row.place,
+        "alias": row.alias,
+        "value": row.value if counts else None,
+        "ci95": list(row.ci95) if counts and row.ci95 else None,
+        "points": row.points if counts else None,
+        "medal": row.medal if counts else None,
+        "accuracy": row.accuracy if counts else None,
+        "state": row.state,
+        "quality": row.quality if counts else None,
+        "since": row.since,
+    }
+
+
+def _rows(board: Board) -> Iterator[list[object]]:
+    """Yield a line for each named entry, of all tracks."""
+    head = ["track", "division", "place", "alias", "value", "unit", "ci95_low", "ci95_high"]
+    head += ["points", "medal", "accuracy", "state", "quality", "since", "baseline", "gold"]
+    yield head
+    for table in board.tables:
+        for row in table.named:
+            facts = _row(row)
+            place = "" if row.rank is None else row.place
+            low, high = facts["ci95"] or (None, None)
+            yield [
+                *(table.track.name, table.division, place, row.alias),
+                *(facts["value"], table.track.unit, low, high),
+                *(facts[key] for key in ("points", "medal", "accuracy", "state", "quality")),
+                *(row.since, table.baseline, table.line("gold")),
+            ]

@@ -1,0 +1,91 @@
+"""A student's own place in the competition, and the few just ahead: a page of Markdown for them.
+
+Of others it has what the public board has: whoever is not named has a place there and no figure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timezone
+
+from autograder.leaderboard.board import AHEAD, Board, Table, shown
+from autograder.leaderboard.contest import STATES
+from autograder.leaderboard.tracks import Result
+from autograder.report.markdown import cell, code
+
+
+def student_page(board: Board | None, submitter: str, now: datetime) -> str:
+    """Return the page for one student; where they have no entry, it says how to make one."""
+    return "\n\n".join(_blocks(board, submitter, now)) + "\n"
+
+
+def _blocks(board: Board | None, submitter: str, now: datetime) -> Iterator[str]:
+    yield "# Your place in the competition"
+    mine = [
+        (table, row)
+        for table in (board.tables if board else ())
+        for row in table.rows
+        if row.submitter == submitter
+    ]
+    if not mine:
+        yield "You have no entry yet: put one into the folder `entry/` and push."
+        return
+    yield "\n".join([*_HEAD, *(_line(table, row) for table, row in mine)])
+    for table, row in mine:
+        yield from _why(table, row)
+        yield from _ahead(table, row)
+    over_all = next((one for one in board.all_round if one.submitter == submitter), None)
+    if over_all:
+        medal = f", {over_all.medal}" if over_all.medal else ""
+        points = f"{over_all.points:.1f} points in {over_all.tracks} tracks{medal}"
+        yield f"All-round: place {over_all.place} of {len(board.all_round)}, {points}."
+    yield f"---\n\nAs of {now.astimezone(timezone.utc):%Y-%m-%d %H:%M} UTC."
+
+
+_HEAD = (
+    "| Track | Place | Result | Interval | Points | Medal | State |",
+    "|---|---:|---:|---|---:|---|---|",
+)
+
+
+def _name(table: Table) -> str:
+    return f"{table.track.letter} {table.track.title}, {table.division}"
+
+
+def _line(table: Table, row: Result) -> str:
+    place = f"{row.place} of {len(table.ranked)}" if row.rank else "–"
+    cells = [_name(table), place]
+    if row.rank is None:
+        cells += ["not ranked", "", "", ""]
+    else:
+        cells += [f"{shown(row.value, table.track.unit)} {table.track.unit}", _interval(row, table)]
+        cells += [f"{row.points:.1f}", row.medal or ""]
+    return f"| {' | '.join([*cells, STATES[row.state]])} |"
+
+
+def _interval(row: Result, table: Table) -> str:
+    if row.ci95 is None:
+        return "exact"
+    low, high = (shown(end, table.track.unit) for end in row.ci95)
+    return f"{low} – {high}" + (", noisy" if row.quality == "noisy" else "")
+
+
+def _why(table: Table, row: Result) -> Iterator[str]:
+    if row.reason:
+        yield f"{_name(table)}: {code(row.reason)}"
+
+
+def _ahead(table: Table, row: Result) -> Iterator[str]:
+    """Show the few whose rank is better, the nearest last."""
+    ahead = [one for one in table.ranked if row.rank is not None and one.rank < row.rank]
+    if ahead:
+        rows = [_rival(one, table) for one in ahead[-AHEAD:]]
+        head = (f"| Just ahead in {_name(table)} | Name | Result |", "|---:|---|---:|")
+        yield "\n".join([*head, *rows])
+
+
+def _rival(one: Result, table: Table) -> str:
+    if one.alias is None:
+        return f"| {one.place} | *not named* | |"
+    value = f"{shown(one.value, table.track.unit)} {table.track.unit}"
+    return f"| {one.place} | {cell(code(one.alias))} | {value} |"
