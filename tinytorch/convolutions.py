@@ -629,7 +629,7 @@ def _parts(*arrays):
     axis = int(np.argmax(arrays[0].strides[:2]))
     arrays = [array.swapaxes(0, axis) for array in arrays]
     count = len(arrays[0])
-    for some in _cut(count, arrays[0].nbytes // max(1, count), PASS_BYTES):
+    for some in _cut(count, arrays[0].nbytes // max(1, count), 2 * PASS_BYTES):
         yield [array[some] for array in arrays]
 
 
@@ -673,12 +673,12 @@ def max_pool2d_rule(y, x, kernel_size, stride, padding):
     gets the sum of their gradients.
     """
     places = y.shape[2:]
-    apart = all(s >= k for s, k in zip(stride, kernel_size, strict=True))
     covered = stride == kernel_size and x.size == y.size * math.prod(kernel_size)
 
     def pull(g):
         framed = _framed(x, padding, -np.inf)
-        result = np.empty_like(x) if covered and framed is x else _frame(x, padding, 0)
+        apart = covered and framed is x  # each number is in one window
+        result = np.empty_like(x) if apart else _frame(x, padding, 0)
         for *pair, top, part in _parts(framed, result, y, _as_in(y, g)):
             free = np.ones_like(top, bool)  # windows whose largest number is still to come
             each = [_unfolded(z, kernel_size, stride, places) for z in pair]
@@ -687,9 +687,13 @@ def max_pool2d_rule(y, x, kernel_size, stride, padding):
                 largest &= free
                 free ^= largest
                 if apart:
-                    np.multiply(part, largest, out=gradients)
+                    gradients[...] = largest
                 else:
                     gradients += part * largest
+            if apart:
+                windows = np.stack((places, kernel_size), axis=1).ravel()
+                windows = pair[1].reshape(*top.shape[:2], *windows)  # a view
+                windows *= part[:, :, :, None, :, None]
         return _inside(result, padding)
 
     return pull
