@@ -531,9 +531,9 @@ def sample(chances: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     >>> sample(np.array([[0.0, 1.0], [1.0, 0.0]]), np.random.default_rng(0)).tolist()
     [1, 0]
     """
-    ends = np.cumsum(chances, axis=1, dtype=np.float64)
+    ends = np.add.accumulate(chances, axis=1, dtype=np.float64)
     u = generator.random(len(chances))
-    return (ends <= (u * ends[:, -1])[:, None]).sum(axis=1)
+    return np.add.reduce(ends <= (u * ends[:, -1])[:, None], axis=1)
 
 
 def by_columns(x: np.ndarray) -> np.ndarray:

@@ -88,6 +88,22 @@ def test_large_scores_of_a_folded_model_stay_numbers():
     np.testing.assert_allclose(by_folding(model, IDS % 13, KVCache.of(model, 3))[:, 0], want, 1e-3)
 
 
+@pytest.mark.parametrize("shift", [-12.0, 0.0, 12.0])
+def test_scores_far_from_0_are_read_with_care(shift):
+    """Softmax is the same for scores of ±288 and more, whose exponentials are 0 or infinite."""
+    model = noisy()
+    for block in model.blocks:
+        queries, keys, _ = np.split(block.attention.in_proj_bias.data, 3)
+        queries += abs(shift)
+        keys += shift
+    folded, cache = Folded(model), KVCache.of(model, 3)
+    for begin, end in ((0, 5), (5, 6)):
+        got = folded.scores(IDS[:, begin:end] % 13, cache)
+        want = model(Tensor(IDS[:, :end] % 13)).data[:, -1]
+        np.testing.assert_allclose(got, want, rtol=0, atol=1e-3 if shift else 1e-5)
+    assert folded.careful == bool(shift)
+
+
 @pytest.mark.parametrize("batch", [1, 3])
 @pytest.mark.parametrize("fold", [False, True])
 def test_texts_are_those_of_generate_within_a_block_and_beyond(batch, fold):
