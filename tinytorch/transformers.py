@@ -508,10 +508,12 @@ def next_probabilities(
     if temperature == 0:
         best = scores.argmax(axis=1, keepdims=True)
         return (np.arange(scores.shape[1]) == best).astype(scores.dtype)
-    if top_k is not None and top_k < scores.shape[1]:
-        smallest = np.partition(scores, -top_k, axis=1)[:, -top_k, None]
-        scores = np.where(scores >= smallest, scores, -np.inf)
     chances = softmax_array(scores / scores.dtype.type(temperature), 1)
+    if top_k is not None and top_k < scores.shape[1]:
+        rising = scores.copy()
+        rising.partition(-top_k, axis=1)
+        chances *= scores >= rising[:, -top_k, None]
+        chances /= np.add.reduce(chances, axis=1, keepdims=True)
     if top_p is not None:
         order = np.argsort(-chances, axis=1, kind="stable")
         falling = np.take_along_axis(chances, order, axis=1)
