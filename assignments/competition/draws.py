@@ -31,7 +31,13 @@ def redrawn(images: np.ndarray, rng: np.random.Generator, share: float = 1.0) ->
 
     Each by `share` of the most.
     """
-    count = len(images)
+    moved = _between(images.reshape(-1, SIDE, SIDE), *_places(len(images), rng, share))
+    noisy = moved + rng.normal(0, share * NOISE, moved.shape)
+    return np.clip(noisy, 0, 1).astype(np.float32)
+
+
+def _places(count: int, rng: np.random.Generator, share: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return where to read each pixel of `count` images, row and column: (count, 64) each."""
     turn, grow = (share * rng.uniform(-most, most, count) for most in (TURN, GROW))
     grow += 1
     cos, sin = np.cos(turn) * grow, np.sin(turn) * grow
@@ -40,9 +46,7 @@ def redrawn(images: np.ndarray, rng: np.random.Generator, share: float = 1.0) ->
     shift = center + share * rng.uniform(-SHIFT, SHIFT, (2, count, 1))
     y = cos[:, None] * rows - sin[:, None] * columns + shift[0]
     x = sin[:, None] * rows + cos[:, None] * columns + shift[1]
-    moved = _between(images.reshape(count, SIDE, SIDE), y, x)
-    noisy = moved + rng.normal(0, share * NOISE, moved.shape)
-    return np.clip(noisy, 0, 1).astype(np.float32)
+    return y, x
 
 
 def _between(images: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -67,22 +71,34 @@ def hidden_digits(count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.
 
 
 class Stream:
-    """Draws many hidden digits, fast: some thousand redrawn ones, each time with other noise."""
+    """Draws many hidden digits, fast: each draw moves digits in some ways that were never used.
 
-    def __init__(self, rng: np.random.Generator, pool: int = 4000):
-        """Redraw a `pool` of digits from the secret `rng`."""
+    A digit moved the same way comes once, or who has seen it would know the answer the next time.
+    """
+
+    MOST = 256  # digits that are moved in one way
+
+    def __init__(self, rng: np.random.Generator):
+        """Draw from the secret `rng`."""
         self._rng = rng
-        self._images, self._labels = hidden_digits(pool, rng)
+        self._images, self._labels = given_digits(held_back=True)
 
     def draw(self, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Return `count` images (N, 64) and labels (N,), none of them seen before."""
-        chosen = self._rng.integers(len(self._labels), size=count)
-        images = self._images[chosen]
-        noise = self._rng.random(images.shape, np.float32)
-        noise -= 0.5
-        noise *= NOISE
-        images += noise
-        return np.clip(images, 0, 1, out=images), self._labels[chosen]
+        ways = -(-count // self.MOST)
+        order = np.argsort(self._rng.random((ways, len(self._labels))), axis=1)
+        chosen = order[:, : -(-count // ways)]
+        images = (self._images[chosen] @ self._moving(ways)).reshape(-1, SIDE * SIDE)
+        images += NOISE * self._rng.standard_normal(images.shape, np.float32)
+        np.clip(images, 0, 1, out=images)
+        kept = self._rng.permutation(len(images))[:count]
+        return images[kept], self._labels[chosen].reshape(-1)[kept]
+
+    def _moving(self, ways: int) -> np.ndarray:
+        """Return what moves an image when multiplied with, in each way: (ways, 64, 64)."""
+        y, x = (np.repeat(one, SIDE**2, axis=0) for one in _places(ways, self._rng, 1.0))
+        single = np.tile(np.eye(SIDE**2).reshape(-1, SIDE, SIDE), (ways, 1, 1))
+        return _between(single, y, x).reshape(ways, SIDE**2, SIDE**2).astype(np.float32)
 
 
 @dataclass(frozen=True)

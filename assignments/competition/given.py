@@ -14,6 +14,7 @@ import numpy as np
 FOLDER = Path(__file__).parent / "given"
 DIGITS = FOLDER / "digits.npz"
 WIDTHS = (64, 128, 64, 10)
+ALTERED = 0.4  # deviation of the noise, by that of the array: see `altered`
 SHAPES = {  # a state dict as `tt.Sequential(Linear, ReLU, Linear, ReLU, Linear)` has it
     f"{2 * number}.{name}": shape
     for number, (inputs, outputs) in enumerate(zip(WIDTHS, WIDTHS[1:], strict=False))
@@ -26,6 +27,18 @@ def digits() -> dict[str, np.ndarray]:
     """Return the given float32 weights of the network that reads digits."""
     with np.load(DIGITS, allow_pickle=False) as file:
         return dict(file)
+
+
+def altered(rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Return the given weights with noise: another network of the same kind and speed.
+
+    It reads digits a little worse and often enough otherwise (1 of 40 at least), so that nobody can
+    bring along what answers as it does without looking at these weights.
+    """
+    return {
+        name: array + np.float32(ALTERED * array.std()) * rng.standard_normal(array.shape, "f4")
+        for name, array in digits().items()
+    }
 
 
 def packed() -> bytes:

@@ -12,6 +12,7 @@ from autograder.competition.refusal import Refused, said
 from autograder.sandbox import Code, Sandbox, StudentError, WorkerError
 
 ENTRY = "entry"  # the name of the entry's module in the worker
+IMPORT_S = 5.0  # of processor time: what is done there is not timed
 
 
 def own(files: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -61,7 +62,12 @@ class Contender:
         except WorkerError as failure:
             worker.close()
             raise Refused(f"{self.entry.path} cannot be imported: {self.said(failure)}") from None
-        return Lane(worker)
+        lane = Lane(worker)
+        if (took := lane.cpu_s()) > IMPORT_S:
+            worker.close()
+            line = f"takes {took:.1f} s to import, expected at most {IMPORT_S:g} s"
+            raise Refused(f"{self.entry.path} {line}: nobody counts what is done there")
+        return lane
 
     def said(self, failure: WorkerError) -> str:
         """Return why a worker gave no answer; free text only where no reference is in reach."""

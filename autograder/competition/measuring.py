@@ -30,6 +30,7 @@ from tinytorch.benchmarking import ratio_of_medians
 
 WAITING = 0.5  # of an answer's time, that an entry may wait for more than the baseline does
 WAITING_S = 100e-6
+LOADING_S = 5.0  # of processor time, to be imported and to load weights: that is not timed
 
 
 @dataclass(frozen=True)
@@ -183,6 +184,9 @@ def started(side: Contender, course: Course, core: int) -> Lane:
     except WorkerError as failure:
         lane.worker.close()
         raise Refused(side.said(failure)) from None
+    if (took := lane.cpu_s()) > LOADING_S:
+        lane.worker.close()
+        raise Refused(f"takes {took:.1f} s to load, expected at most {LOADING_S:g} s; prepare less")
     return lane
 
 

@@ -1,6 +1,12 @@
-"""Track B: the CPU time of the given network's forward pass, alone and in batches of 256."""
+"""Track B: the CPU time of a network's forward pass, alone and in batches of 256.
+
+In the closed division it is the given one with noise in its weights, which nobody knows before: a
+smaller network that was trained beforehand to answer as the given one does is no answer to it.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -20,9 +26,9 @@ COMPUTED, LEFT_OUT, SEEN = 0.9, 0.6, 20  # shares right of a row, once it was se
 class Agreement:
     """Counts in how many answers the largest logit is where it must be, in each row of a batch."""
 
-    def __init__(self, division: str):
-        """Hold answers against the given network in `closed`, against the digits in `open`."""
-        self._division = division
+    def __init__(self, division: str, weights: Mapping[str, np.ndarray]):
+        """Hold answers against the network of `weights` in `closed`, the digits in `open`."""
+        self._division, self._weights = division, weights
         self.right = {batch: np.zeros(batch) for batch in BATCHES}
         self.read = dict.fromkeys(BATCHES, 0)  # rows whose digit is the true one
         self.seen = dict.fromkeys(BATCHES, 0)
@@ -31,7 +37,7 @@ class Agreement:
         """Count answers (count, N, 10) to questions (count, N, 64); refuse a row left out."""
         truth, answered = labels, answers.argmax(axis=-1)
         if self._division == "closed":
-            truth = given.logits(given.digits(), questions).argmax(axis=-1)
+            truth = given.logits(self._weights, questions).argmax(axis=-1)
         right, batch = answered == truth, questions.shape[1]
         self.read[batch] += int(np.sum(answered == labels))
         self.right[batch] += right.sum(axis=0)
@@ -60,10 +66,12 @@ class Agreement:
 def judge(arena: Arena) -> Outcome:
     """Measure an entry of this track; raises Refused."""
     entry, baseline = arena.contender(0), arena.opponent(1)
-    agreement = Agreement(arena.entry.division)
+    is_closed = arena.entry.division == "closed"
+    weights = given.altered(arena.rng) if is_closed else given.digits()
+    agreement = Agreement(arena.entry.division, weights)
     ratios = []
     for batch in BATCHES:
-        course = _course(batch, arena, agreement)
+        course = _course(batch, arena, agreement, weights)
         ratios.append(compare(baseline, entry, course, arena.effort))
         _require(agreement, arena)
     pairs = [ratio.pairs for ratio in ratios]
@@ -99,7 +107,9 @@ def _gate(agreement: Agreement, arena: Arena) -> Gate:
     return Gate(name, float(agreement.share()), least)
 
 
-def _course(batch: int, arena: Arena, agreement: Agreement) -> Course:
+def _course(
+    batch: int, arena: Arena, agreement: Agreement, weights: Mapping[str, np.ndarray]
+) -> Course:
     labels, stream = {}, draws.Stream(arena.rng)
 
     def draw(count: int) -> np.ndarray:
@@ -114,7 +124,7 @@ def _course(batch: int, arena: Arena, agreement: Agreement) -> Course:
         name=f"sprint, batch {batch}",
         probe=travelling(probes.sprint),
         inputs=lambda entry: {
-            "weights": given.digits(),
+            "weights": weights,
             "data": np.frombuffer(entry.data, np.uint8),
         },
         draw=draw,

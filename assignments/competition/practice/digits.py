@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -63,10 +63,10 @@ def _answers(entry: Entry, images: np.ndarray) -> np.ndarray:
 class Stream:
     """Batches of digits, and how often an entry is right about them."""
 
-    def __init__(self, batch: int, closed: bool):
-        """Hold answers against the given network where `closed`, else against the digits."""
+    def __init__(self, batch: int, weights: Mapping[str, np.ndarray] | None):
+        """Hold answers against the network of `weights`, or without against the digits."""
         self._stream, self._batch = draws.Stream(np.random.default_rng(SEED)), batch
-        self._closed, self._labels = closed, np.empty(0)
+        self._weights, self._labels = weights, np.empty(0)
         self.right: list[float] = []
 
     def draw(self, count: int) -> np.ndarray:
@@ -78,17 +78,19 @@ class Stream:
         """Count what is right; refuse what is no answer."""
         images, wanted = questions.reshape(-1, questions.shape[-1]), self._labels
         logits = checked(answers.reshape(-1, 10), len(images))
-        if self._closed:
-            wanted = given.logits(given.digits(), images).argmax(axis=1)
+        if self._weights:
+            wanted = given.logits(self._weights, images).argmax(axis=1)
         self.right.append(float((logits.argmax(axis=1) == wanted).mean()))
 
 
 def sprint(entry: Entry) -> Measured:
     """Let an entry and the baseline take turns, alone and in batches; check every answer."""
     columns, shares = [], []
+    is_closed = entry.division == "closed"
+    weights = given.altered(np.random.default_rng(SEED)) if is_closed else given.digits()
     for batch in BATCHES:
-        stream = Stream(batch, entry.division == "closed")
-        sides = [_forward(one) for one in (Entry.baseline(entry.track), entry)]
+        stream = Stream(batch, weights if is_closed else None)
+        sides = [_forward(one, weights) for one in (Entry.baseline(entry.track), entry)]
         with entry.answering():
             checked(sides[1](stream.draw(1)[0]), batch)
             like = np.empty((batch, 10), np.float32)
@@ -100,9 +102,9 @@ def sprint(entry: Entry) -> Measured:
     return Measured(speedup(pairs), 1.0, entry.gates(**{gate: min(shares)}), limits)
 
 
-def _forward(entry: Entry) -> Callable[[np.ndarray], np.ndarray]:
+def _forward(entry: Entry, weights: Mapping) -> Callable[[np.ndarray], np.ndarray]:
     load = entry.call("load")
-    weights = {name: array.copy() for name, array in given.digits().items()}
+    weights = {name: array.copy() for name, array in weights.items()}
     with entry.answering():
         return load(weights, entry.data) if entry.data else load(weights)
 
