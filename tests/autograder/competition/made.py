@@ -13,6 +13,7 @@ from autograder.report.build import course_id, overall_status, utc
 
 START = datetime(2026, 12, 1, tzinfo=timezone.utc)
 BASELINES = {"featherweight": 9000, "sprint": 1.0, "target": 20.0, "language": 2.5, "decode": 1.0}
+TITLE = load_course().title
 UNSET = object()
 
 
@@ -33,7 +34,7 @@ def report(who, *results, day=1, alias=None, repository=None, isolation="full", 
         "supersedes": None,
         "audience": "staff",
         "created_at": utc(when + timedelta(hours=1)),
-        "course": {"id": course_id(load_course().title), "title": load_course().title},
+        "course": {"id": course_id(TITLE), "title": TITLE},
         "environment": {"python": "3.12.0", "numpy": "2.4.6", "os": "Linux", "arch": "x86_64"},
         "metrics": [metric for one in results for metric in one["metrics"]],
         "assignments": [one["assignment"] for one in results],
