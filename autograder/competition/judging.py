@@ -46,7 +46,7 @@ class Result:
     @property
     def points(self) -> float | None:
         """Points of the track; None where the entry is not ranked, which is not 0."""
-        return self.track.points(self.improvement) if self.status == "ranked" else None
+        return round(self.track.points(self.improvement), 5) if self.status == "ranked" else None
 
     @property
     def medal(self) -> str | None:

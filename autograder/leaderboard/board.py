@@ -18,11 +18,11 @@ from autograder.leaderboard.tracks import (
     Report,
     Result,
     all_round,
-    is_competition,
     records,
     results,
     standings,
 )
+from autograder.report.kinds import is_competition
 
 PICTURES = {"featherweight": "size", "sprint": "speed"}  # tracks drawn against accuracy
 AHEAD = 3  # entries that a student sees before their own

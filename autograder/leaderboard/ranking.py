@@ -18,11 +18,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from autograder.leaderboard.tracks import is_competition
 from autograder.policy import Policy, standing
 from autograder.policy.facts import Facts, by_submitter
 from autograder.report.build import utc
 from autograder.report.history import counting
+from autograder.report.kinds import is_competition
 
 Report = dict[str, Any]
 

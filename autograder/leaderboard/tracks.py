@@ -76,11 +76,6 @@ class Result:
         return (low, high) if tracks()[self.track].direction == "lower" else (-high, -low)
 
 
-def is_competition(report: Report) -> bool:
-    """Tell whether `report` is one of the competition."""
-    return any(one.get("kind") == "competition" for one in report["assignments"])
-
-
 def results(reports: Iterable[Report], changes: Sequence[Change] = ()) -> list[Result]:
     """Return every result in staff `reports`, in the order given, in the state it is in now."""
     found = [_changed(one, changes) for one in _results(reports)]

@@ -2,6 +2,7 @@
 
     reports/<repository id>/<report id>.json       the staff's report, as it was signed
     reports/<repository id>/<report id>.json.sig   who vouches for it
+    competition/<repository id>/…                  the same of the competition, apart: no marks
 
 `append` writes into a folder, `share` into a git repository that others write to as well, `read`
 returns what counts and says of all the rest why it does not.

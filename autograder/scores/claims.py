@@ -20,6 +20,8 @@ from assignments.catalog import Assignment, Course
 from autograder.errors import GraderError
 from autograder.report.alias import clean_alias
 from autograder.report.build import course_id
+from autograder.report.kinds import is_competition
+from autograder.scores import races
 from autograder.scores.document import Report, created
 from autograder.suite import suite_digest
 
@@ -86,13 +88,21 @@ def fault(report: Report, rules: Rules) -> Fault | None:
 
 def faults(report: Report, rules: Rules) -> Iterator[Fault]:
     """Yield every reason why a valid staff `report` does not count."""
-    yield from (Fault("foreign", reason) for reason in _foreign(report, rules))
+    race = is_competition(report)
+    strange = [
+        *_foreign(report, rules),
+        *(races.unknown(report) if race else _unknown(report, rules)),
+    ]
+    yield from (Fault("foreign", reason) for reason in strange)
     modules = [one["id"] for one in report["assignments"]]
-    allowed = {_current_suite(rules.course, frozenset(modules)), *rules.suites}
+    today = races.current_suite() if race else _current_suite(rules.course, frozenset(modules))
     suite = report["grader"]["suite_digest"]
-    if suite not in allowed:
+    if suite not in {today, *rules.suites}:
         yield Fault("outdated", f"its suite {suite[:19]}… is neither today's nor allowed; regrade")
-    yield from (Fault("too good", reason) for reason in _too_good(report, rules.course))
+    if not race:
+        yield from (Fault("too good", reason) for reason in _too_good(report, rules.course))
+    elif not strange:
+        yield from (Fault("too good", reason) for reason in races.too_good(report))
     yield from (Fault("unreadable", reason) for reason in _odd(report, rules))
 
 
@@ -104,6 +114,9 @@ def _foreign(report: Report, rules: Rules) -> Iterator[str]:
         yield f"it is of the term {course.get('term')!r}, expected {rules.term!r}"
     if rules.roster is not None and repository not in rules.roster:
         yield f"repository {repository} is not on the roster"
+
+
+def _unknown(report: Report, rules: Rules) -> Iterator[str]:
     known = {one.id for one in rules.course.assignments}
     for one in report["assignments"]:
         if one["id"] not in known:

@@ -9,10 +9,13 @@ from datetime import datetime, timezone
 from typing import Any, NamedTuple, NoReturn
 
 from autograder.errors import GraderError
+from autograder.report.kinds import is_competition
 from autograder.report.schema import validate
 
 REPORT_BYTES = 8 << 20
-DIGITS = 25  # of a whole number: none in a report has more, and a long one takes long to read
+DIGITS = 40  # of a whole number: a seed of 128 bits has 39, and a long one takes long to read
+
+MODULES, COMPETITION = AREAS = ("reports", "competition")  # folders of a scores repository
 
 Report = dict[str, Any]
 
@@ -68,7 +71,8 @@ def created(report: Report) -> datetime:
 
 def place(report: Report) -> str:
     """Return where in a scores repository `report` belongs."""
-    return f"reports/{report['submission']['repository_id']}/{report['report_id']}.json"
+    area = COMPETITION if is_competition(report) else MODULES
+    return f"{area}/{report['submission']['repository_id']}/{report['report_id']}.json"
 
 
 class Facts(NamedTuple):

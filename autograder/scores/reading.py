@@ -20,6 +20,7 @@ from autograder.intake.tree import shown
 from autograder.sandbox.text import one_line
 from autograder.scores.claims import Rules, fault
 from autograder.scores.document import (
+    AREAS,
     REPORT_BYTES,
     Facts,
     Report,
@@ -67,21 +68,32 @@ def read(folder: str | Path, allowed: str | Path, rules: Rules) -> Collected:
         cure = "name a clone of the scores repository"
         raise ScoresError(f"{folder}: expected a folder `reports`, got none; {cure}")
     principals(allowed)
-    with _opened(folder / "reports") as top, ThreadPoolExecutor(THREADS) as threads:
-        names = _names(top, MOST_FILES)
-        left = MOST_FILES - len(names)
+    left = MOST_FILES
+    for area in AREAS:
+        if os.path.lexists(folder / area):
+            left = _read_area(folder, area, left, allowed, rules, collected)
+    return _without_twins(collected)
+
+
+def _read_area(
+    folder: Path, area: str, left: int, allowed: Path, rules: Rules, collected: Collected
+) -> int:
+    """Read the reports about all repositories; return how many files more there may be."""
+    with _opened(folder / area) as top, ThreadPoolExecutor(THREADS) as threads:
+        names = _names(top, left)
+        left -= len(names)
         for name in names:
             try:
                 with _repository(top, name) as inner:
                     files = _names(inner, left)
                     left -= len(files)
-                    reader = _Reader(inner, int(name), frozenset(files), allowed, rules)
+                    reader = _Reader(inner, area, int(name), frozenset(files), allowed, rules)
                     found = threads.map(reader.read, reader.reports())
                     _gather(found, collected)
                     collected.refused += reader.strays()
             except _RefusalError as refusal:
-                collected.refused.append(_refused(f"reports/{_shown(name)}", refusal))
-    return _without_twins(collected)
+                collected.refused.append(_refused(f"{area}/{_shown(name)}", refusal))
+    return left
 
 
 @dataclass(frozen=True)
@@ -89,6 +101,7 @@ class _Reader:
     """Reads the reports about one repository."""
 
     folder: int  # open
+    area: str
     repository: int
     files: frozenset[str]
     allowed: Path
@@ -107,7 +120,7 @@ class _Reader:
                 )
 
     def path(self, name: str) -> str:
-        return f"reports/{self.repository}/{_shown(name)}"
+        return f"{self.area}/{self.repository}/{_shown(name)}"
 
     def read(self, name: str) -> Report | Refused:
         """Return the report `name`, or why it does not count."""
@@ -131,7 +144,7 @@ class _Reader:
         signature = read_file(f"{name}.sig", self.folder, SIGNATURE_BYTES)
         verify(content, signature, self.allowed, created(parse(content)))
         report = parse_report(content)
-        if place(report) != f"reports/{self.repository}/{name}":
+        if place(report) != f"{self.area}/{self.repository}/{name}":
             raise _RefusalError("replayed", f"it is a copy of {place(report)}")
         found = fault(report, self.rules)
         if found:

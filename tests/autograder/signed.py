@@ -16,6 +16,7 @@ from ulid import ULID
 
 from assignments.catalog import load_course
 from autograder.scores import Rules, append
+from autograder.scores.document import place
 from autograder.signatures import NAMESPACE, sign
 from autograder.suite import suite_digest
 from tests.autograder.grades import check, grade, module, staff_report
@@ -104,12 +105,11 @@ class Scores:
     def plant(self, one: dict, content: bytes | None = None, key: Path | None = None) -> Path:
         """Put a signed file there without asking anybody."""
         path, content = self.path(one), encoded(one) if content is None else content
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
         path.with_name(f"{path.name}.sig").write_bytes(sign(content, key or self.key))
         return path
 
     def path(self, one: dict) -> Path:
         """Return where a report belongs."""
-        place = f"{one['submission']['repository_id']}/{one['report_id']}.json"
-        return self.folder / "reports" / place
+        return self.folder / place(one)

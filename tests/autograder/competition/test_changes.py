@@ -17,14 +17,14 @@ ENTRY = '[[state]]\n{who}track = "sprint"\nto = "{to}"\nreason = "shown to us"\n
 
 @pytest.fixture
 def decide(tmp_path):
-    """Return a function that writes entries of (who, new state, day in December), and reads it."""
+    """Return a function that writes entries of (who, new state, day in October), and reads it."""
 
     def decide(*entries, more=""):
         file = tmp_path / "competition.toml"
         text = ""
         for who, to, day in entries:
             who = who if "=" in who else WHO.format(who=who)
-            text += ENTRY.format(who=who, to=to) + f"at = 2026-12-{day:02}T00:00:00Z\n{more}"
+            text += ENTRY.format(who=who, to=to) + f"at = 2026-10-{day:02}T00:00:00Z\n{more}"
         file.write_text(text, encoding="utf-8")
         return read_changes(file, load_course())
 

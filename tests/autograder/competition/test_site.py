@@ -20,7 +20,7 @@ from tests.autograder.competition.made import BASELINES, report, result
 from tests.autograder.standings import COURSE, START
 from tests.autograder.standings import report as modules
 
-NOW = datetime(2026, 12, 24, tzinfo=timezone.utc)
+NOW = datetime(2026, 10, 24, tzinfo=timezone.utc)
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_the_json_has_every_named_row_and_counts_the_others(board):
     assert sprint["rows"][0] == {
         **{"rank": 1, "place": "1=", "alias": "Ada", "value": 2.25, "ci95": [2.2, 2.3]},
         **{"points": 100, "medal": "gold", "accuracy": 0.98, "state": "ci", "quality": "ok"},
-        "since": "2026-12-01T00:00:00.000Z",
+        "since": "2026-10-01T00:00:00.000Z",
     }
     assert (sprint["baseline"], sprint["lines"]["gold"]) == (1.0, 2.25)
     decode = tables["decode"]["rows"]
@@ -161,13 +161,13 @@ def test_nothing_that_is_published_tells_who_did_not_ask_or_why_one_failed(board
             for secret in (one["submitter"]["id"], one["submission"]["commit"], one["report_id"]):
                 assert secret not in text, path.name
             assert str(one["grader"]["seed"]) not in text, path.name
-        for secret in ("1.77", "98.7", "0.987", "SecretError", "2026-12-05"):
+        for secret in ("1.77", "98.7", "0.987", "SecretError", "2026-10-05"):
             assert secret not in text, path.name
 
 
 def test_whoever_takes_the_name_back_is_named_nowhere(board):
     """The newest submission decides, whether it was graded or competed; and names stay apart."""
-    later = modules("a", 50, number=9) | {"created_at": "2026-12-30T00:00:00.000Z"}
+    later = modules("a", 50, number=9) | {"created_at": "2026-10-30T00:00:00.000Z"}
     folder = board(ADA, report("b", result(1.1), alias="ada", day=2), later)
     assert data(folder)["tables"][1]["rows"][0]["alias"] == "ada"
     assert all("Ada" not in path.read_text(encoding="utf-8") for path in folder.iterdir())
@@ -238,7 +238,7 @@ def test_a_student_sees_their_place_and_the_few_just_ahead(board):
         "| 4 | `Fourth` | 1.60 × |",
     ]
     assert not any(word in page for word in ("First", "Last", "1.80", "1.20"))
-    assert page.endswith("As of 2026-12-24 00:00 UTC.\n")
+    assert page.endswith("As of 2026-10-24 00:00 UTC.\n")
 
 
 def test_a_student_without_a_place_reads_why(board):
