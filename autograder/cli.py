@@ -266,16 +266,19 @@ scores_option = click.option(
 @click.option("--prefix", default="", help="How the names of students' repositories begin.")
 @click.option("--force", is_flag=True, help="Also grade what is published already.")
 @click.option("--hints", type=click.Path(path_type=Path), help="Keep GitHub's answers here.")
+@click.option("--competition", "race", is_flag=True, help="Measure entries; grade no module.")
+@click.option("--final", is_flag=True, help="Whoever is ranked there, again and all together.")
 @overrides_option
-def plan(out, scores, image, only, module, prefix, force, **files):
+def plan(out, scores, image, only, module, prefix, **more):
     """Find pushes that are not graded yet, fetch them, and write shards of submissions to OUT.
 
     Reads GH_TOKEN, GITHUB_API_URL and GITHUB_REPOSITORY_OWNER, as in grade.yml.
     """
     from autograder.github.runs import plan_run, quoted
 
-    options = {"only": only, "module": module, "prefix": prefix, "force": force}
-    done = plan_run(out, scores, image, **options, **files)
+    if more["final"] and not more["race"] or module and more["race"]:
+        raise click.UsageError("--final goes with --competition, and --module without it")
+    done = plan_run(out, scores, image, only=only, module=module, prefix=prefix, **more)
     for line in quoted(done.lines):
         click.echo(line)
     click.echo(f"{len(done.jobs)} to grade in {len(done.shards)} shards")

@@ -22,6 +22,7 @@ WORKFLOWS = [
     CHECK,
     IMAGE,
     "autograder/template/files/visible-tests.yml",
+    ".github/workflows/compete.yml",
     ".github/workflows/grade.yml",
     ".github/workflows/leaderboard.yml",
 ]

@@ -18,6 +18,7 @@ from assignments.catalog import Course, load_course
 from assignments.competition.tracks import Track
 from autograder.competition import states as trust
 from autograder.competition.changes import Change, load_changes
+from autograder.competition.identity import VERSION
 from autograder.competition.judging import Competition, Result, compete
 from autograder.competition.measuring import Effort
 from autograder.errors import SubmissionError
@@ -36,7 +37,6 @@ from autograder.sandbox import Sandbox
 from autograder.sandbox.text import one_line
 
 INTAKE = IntakeLimits(entry_bytes=4 << 20)
-VERSION = 1  # of the tracks' rules: results of different ones are not compared
 
 
 @dataclass(frozen=True)

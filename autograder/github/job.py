@@ -51,6 +51,15 @@ class Plan:
     jobs: tuple[Job, ...]
     shards: tuple[tuple[str, ...], ...]  # keys
     lines: tuple[str, ...] = ()
+    is_competition: bool = False  # then `modules` are tracks
+    is_final: bool = False
+
+    @property
+    def words(self) -> list[str]:
+        """The options by which the grader's command knows what to grade."""
+        option = "--track" if self.is_competition else "--module"
+        found = [word for one in self.modules for word in (option, one)]
+        return [*found, "--final"] if self.is_final else found
 
     def job(self, key: str) -> Job:
         """Return the job with this key."""
@@ -85,8 +94,7 @@ def write_plan(plan: Plan, archives: dict[str, bytes], out: Path) -> None:
             replace(folder / "job.json", _json(asdict(plan.job(key))))
             # what a shell reads without a parser
             replace(folder / "seed", f"{plan.job(key).seed}\n".encode())
-            words = [word for one in plan.modules for word in ("--module", one)]
-            replace(folder / "modules", "".join(f"{word}\n" for word in words).encode())
+            replace(folder / "modules", "".join(f"{word}\n" for word in plan.words).encode())
     out.mkdir(parents=True, exist_ok=True)
     replace(out / "plan.json", _json({"schema": SCHEMA, **asdict(plan)}))
 

@@ -27,7 +27,7 @@ from autograder.github.job import Job, Plan, key_of, pack
 from autograder.github.published import Content, Published
 from autograder.github.repositories import RepositoryError, fetch_commit
 from autograder.github.wanted import before_boundaries, counting_pushes
-from autograder.intake import Submission, receive
+from autograder.intake import Limits, Submission, receive
 from autograder.policy import Policy, Who
 from autograder.report.build import utc
 from autograder.suite import suite_digest
@@ -75,6 +75,10 @@ class Sweep:
     module: str = ""  # this one alone, as in "03"; all if empty
     policy: Policy = field(default_factory=Policy)
     lines: list[str] = field(default_factory=list)
+    area = ""  # what the hints of another kind of sweep begin with
+    intake: Limits | None = None
+    seed_bits = 32
+    shard_size = 0  # SHARD_SIZE
 
     def __post_init__(self):
         """Look up once what every job shares."""
@@ -92,13 +96,16 @@ class Sweep:
             found = [one for one in threads.map(self._prepare, heads) if one is not None]
         found = list(_numbered(found))
         keys = {job.key: len(archive) for job, archive in found if job.refused is None}
-        shards = deal(list(keys), list(keys.values()))
+        shards = deal(list(keys), list(keys.values()), self.shard_size or SHARD_SIZE)
         dealt = {key for keys in shards for key in keys}
         jobs = tuple(job for job, _ in found if job.refused or job.key in dealt)
         if len(jobs) < len(found):
             self.lines.append(f"{len(found) - len(jobs)} more wait for the next sweep")
         plan = Plan(self.suite, self.image, self.modules, jobs, shards, tuple(self.lines))
-        return plan, {job.key: archive for job, archive in found}
+        return self._finished(plan), {job.key: archive for job, archive in found}
+
+    def _finished(self, plan: Plan) -> Plan:
+        return plan
 
     def _repositories(self) -> list[Repository]:
         listed = self.client.repositories(self.scope.organisation)
@@ -126,7 +133,7 @@ class Sweep:
         for one in repositories:
             state = {"pushed_at": one.pushed_at, "suite": self.suite, "image": self.image}
             state["policy"] = hashlib.sha256(repr(self.policy).encode()).hexdigest()
-            hint = f"settled {one.id} {self.module}".rstrip()
+            hint = f"{self.area}settled {one.id} {self.module}".rstrip()
             if not self.force and self.hints.get(hint) == state:
                 continue
             try:
@@ -151,7 +158,7 @@ class Sweep:
             return []
         heads = [Head(repository, one) for one in self._deciding(repository, push)]
         heads.append(Head(repository, push, is_newest=True))
-        digests = [self.hints.get(f"digest {one.push.after}") or {} for one in heads]
+        digests = [self.hints.get(f"{self.area}digest {one.push.after}") or {} for one in heads]
         pairs = zip(heads, digests, strict=True)
         return [one for one, known in pairs if not self._is_settled(one, known.get("digest"))]
 
@@ -183,7 +190,7 @@ class Sweep:
             bare = Path(folder) / "submission.git"
             try:
                 fetch_commit(repository.url, push.after, bare, self.token)
-                with receive(f"{bare}@{push.after}") as submission:
+                with receive(f"{bare}@{push.after}", self.intake) as submission:
                     return self._packed(head, submission)
             except SubmissionError as error:
                 return self._refused(repository, push, str(error)), b""
@@ -192,14 +199,17 @@ class Sweep:
                 return None
 
     def _packed(self, head: Head, submission: Submission) -> tuple[Job, bytes] | None:
-        digest = f"sha256:{submission.digest}"
-        self.hints.keep(f"digest {head.push.after}", {"digest": digest})
+        digest = self._digest(submission)
+        self.hints.keep(f"{self.area}digest {head.push.after}", {"digest": digest})
         if self._is_settled(head, digest):
             return None
         job = self._job(head.repository, head.push, digest)
         job = replace(job, tree=submission.tree, digest=digest, notes=submission.notes)
         job = replace(job, files=tuple(self._files(submission)))
         return job, pack(submission)
+
+    def _digest(self, submission: Submission) -> str:
+        return f"sha256:{submission.digest}"
 
     def _files(self, submission: Submission) -> Iterator[tuple[str, str]]:
         for one in self.assignments:
@@ -228,7 +238,7 @@ class Sweep:
             before=push.before,
             kind=push.kind,
             modules=self.modules,
-            seed=secrets.randbits(32),
+            seed=secrets.randbits(self.seed_bits),
             attempt=len(reports) + 1,  # see _numbered
             supersedes=same[-1]["report_id"] if same else None,
         )
@@ -246,17 +256,19 @@ def _numbered(found: Iterable[tuple[Job, bytes]]) -> Iterator[tuple[Job, bytes]]
             more[job.repository_id] += 1
 
 
-def deal(keys: Sequence[str], weights: Sequence[int]) -> tuple[tuple[str, ...], ...]:
+def deal(
+    keys: Sequence[str], weights: Sequence[int], size: int = SHARD_SIZE
+) -> tuple[tuple[str, ...], ...]:
     """Deal `keys` to as few shards as hold them, none heavier or longer than it must be.
 
     Beyond 256 full shards the rest is left out.
     """
-    keys, weights = keys[: SHARDS * SHARD_SIZE], weights[: SHARDS * SHARD_SIZE]
-    shards: list[list[str]] = [[] for _ in range(-(-len(keys) // SHARD_SIZE))]
+    keys, weights = keys[: SHARDS * size], weights[: SHARDS * size]
+    shards: list[list[str]] = [[] for _ in range(-(-len(keys) // size))]
     lightest = [(0, number) for number in range(len(shards))]
     for weight, key in sorted(zip(weights, keys, strict=True), reverse=True):
         load, number = heapq.heappop(lightest)
         shards[number].append(key)
-        if len(shards[number]) < SHARD_SIZE:
+        if len(shards[number]) < size:
             heapq.heappush(lightest, (load + weight, number))
     return tuple(map(tuple, shards))

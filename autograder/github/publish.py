@@ -64,11 +64,14 @@ class Publisher:
                 return None
             if isinstance(claim, int):
                 raise ClaimError(_ended(claim))
-            key, now = self.submitter_key, self.now
-            return final_report(claim, job, self.plan, self.course, key=key, now=now)
+            return self._final(claim, job)
         except ClaimError as error:
             self._say(job, str(error))
             return self._refusal(str(error), "ungradable", job)
+
+    def _final(self, claim: dict[str, Any], job: Job) -> dict[str, Any]:
+        key, now = self.submitter_key, self.now
+        return final_report(claim, job, self.plan, self.course, key=key, now=now)
 
     def _refusal(self, reason: str, status: str, job: Job) -> dict[str, Any]:
         key, now = self.submitter_key, self.now

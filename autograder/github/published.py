@@ -2,6 +2,7 @@
 
 reports/<repository id>/<report id>.json (.json.sig)    for good, only ever added
 feedback/<repository id>.json             the last report its student knows of, when more is due
+competition/…, told/…                     the same of the competition
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from autograder.github.client import Push
 from autograder.report.build import utc
 from autograder.report.files import replace
 from autograder.report.history import whole
+from autograder.scores.document import MODULES
 
 TRIES = 3  # to grade one content that the grader failed at; then a human must look
 
@@ -31,14 +33,14 @@ class Content(NamedTuple):
 class Published:
     """The reports of each repository, in a clone of the scores repository."""
 
-    def __init__(self, folder: Path):
-        """Read the clone `folder`."""
-        self.folder = folder
+    def __init__(self, folder: Path, area: str = MODULES):
+        """Read one of the AREAS of the clone `folder`."""
+        self.folder, self.area = folder, area
         self.reports = cache(self._reports)
 
     def repositories(self) -> list[int]:
         """Return the ids of all repositories that have reports."""
-        found = (self.folder / "reports").glob("*/*.json")
+        found = (self.folder / self.area).glob("*/*.json")
         return sorted({int(path.parent.name) for path in found if path.parent.name.isdecimal()})
 
     def settled(self, repository: int, commit: str, content: Content) -> bool:
@@ -59,6 +61,11 @@ class Published:
         commit = last["submission"]["commit"]
         same = [one for one in self.reports(repository) if one["submission"]["commit"] == commit]
         return whole(same) if commit else last
+
+    def last(self, repository: int) -> dict[str, Any] | None:
+        """Return the report that was published last, without reading the others."""
+        files = self._files(repository)
+        return _read(files[-1]) if files else None
 
     def earlier(self, repository: int, report: dict[str, Any]) -> dict[str, Any] | None:
         """Return the last graded report of another commit before this one."""
@@ -92,10 +99,11 @@ class Published:
         return max(path.stem for path in self._files(repository))
 
     def _feedback(self, repository: int) -> Path:
-        return self.folder / "feedback" / f"{repository}.json"
+        told = "feedback" if self.area == MODULES else "told"
+        return self.folder / told / f"{repository}.json"
 
     def _files(self, repository: int) -> list[Path]:
-        return sorted((self.folder / "reports" / str(repository)).glob("*.json"))
+        return sorted((self.folder / self.area / str(repository)).glob("*.json"))
 
     def _reports(self, repository: int) -> list[dict[str, Any]]:
         found = (_read(path) for path in self._files(repository))

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,11 +22,13 @@ from autograder.github.job import Plan, read_plan, write_plan
 from autograder.github.plan import Scope, Sweep
 from autograder.github.publish import Publisher
 from autograder.github.published import Published
+from autograder.github.races import RaceHerald, RacePublisher, RaceSweep
 from autograder.github.repositories import Rejected, clone, commit_and_push
 from autograder.github.ruling import Policy, load_policy
 from autograder.github.tell import Herald
 from autograder.report.submitter import VARIABLE, load_key
 from autograder.scores import share
+from autograder.scores.document import COMPETITION, MODULES
 
 SUMMARY = 900_000  # characters; GitHub takes a MiB
 IMAGE = re.compile(r"[\w./:-]+@(sha256:[0-9a-f]{64})")
@@ -57,10 +60,12 @@ def plan_run(
     hints: Path | None,
     module: str = "",
     overrides: Path | None = None,
+    race: bool = False,
+    final: bool = False,
 ) -> Plan:
     """Plan a sweep into `out`, or one repository where `only` is its id; see grade.yml.
 
-    Where a `module` is named, this one alone is graded.
+    Where a `module` is named, this one alone is graded; in a `race`, entries of the competition.
     """
     if only and not re.fullmatch(r"[1-9][0-9]{0,18}", only):
         raise GraderError(f"the repository is {only[:80]!r}: expected its numeric id, or nothing")
@@ -69,8 +74,9 @@ def plan_run(
     owner = variable("GITHUB_REPOSITORY_OWNER", "the organisation")
     own = os.environ.get("GITHUB_REPOSITORY_ID", "")
     without = frozenset({int(own)} if own.isdecimal() else ())
-    with cloned(scores, token) as published:
-        sweep = Sweep(
+    make = partial(RaceSweep, is_final=final) if race else Sweep
+    with cloned(scores, token, COMPETITION if race else MODULES) as published:
+        sweep = make(
             client=make_client(hints),
             published=published,
             scope=Scope(owner, prefix, without),
@@ -119,9 +125,11 @@ def publish_run(
         raise GraderError(f"GITHUB_APP_ID is {app[:80]!r}: expected the app's numeric id")
     policy = load_policy(load_course(), overrides)
     writes = os.environ.get("SCORES_TOKEN") or token
-    publisher = _publish(raw, read_plan(plan_file), scores, key, policy, writes, term)
+    plan = read_plan(plan_file)
+    publisher = _publish(raw, plan, scores, key, policy, writes, term)
     yield from publisher.lines
-    herald = _tell(scores, writes, policy, int(app), notices)
+    make = RaceHerald if plan.is_competition else Herald
+    herald = _tell(make, scores, writes, policy, int(app), notices)
     yield from herald.lines
     summary(herald.rows, [*publisher.plan.lines, *publisher.lines, *herald.lines])
     for line in herald.said:
@@ -144,8 +152,9 @@ def _publish(
     raw: Path, plan: Plan, scores: str, key: Path, policy: Policy, token: str, term: str
 ) -> Publisher:
     names = submitter_key()
-    with cloned(scores, token) as published:
-        publisher = Publisher(
+    make = RacePublisher if plan.is_competition else Publisher
+    with cloned(scores, token, COMPETITION if plan.is_competition else MODULES) as published:
+        publisher = make(
             plan=plan,
             published=published,
             course=load_course(),
@@ -161,17 +170,20 @@ def _publish(
     return publisher
 
 
-def _tell(scores: str, token: str, policy: Policy, app: int, notices: bool) -> Herald:
+def _tell(
+    make: type[Herald], scores: str, token: str, policy: Policy, app: int, notices: bool
+) -> Herald:
     """Tell whoever does not know yet, and note it; another publisher's push is no obstacle."""
-    with cloned(scores, token) as published:
-        herald = Herald(make_client(), published, policy, app, notices)
+    area = COMPETITION if make is RaceHerald else MODULES
+    with cloned(scores, token, area) as published:
+        herald = make(make_client(), published, policy, app, notices)
         told = herald.tell()
         try:
             commit_and_push(published.folder, "Note who was told", token)
             return herald
         except Rejected:
             pass
-    with cloned(scores, token) as published:
+    with cloned(scores, token, area) as published:
         for repository, due in told.items():
             published.tell(repository, due)
         commit_and_push(published.folder, "Note who was told", token)
@@ -179,11 +191,11 @@ def _tell(scores: str, token: str, policy: Policy, app: int, notices: bool) -> H
 
 
 @contextmanager
-def cloned(scores: str, token: str) -> Iterator[Published]:
-    """Hold a fresh clone of the scores repository."""
+def cloned(scores: str, token: str, area: str = MODULES) -> Iterator[Published]:
+    """Hold a fresh clone of the scores repository, to read one of its areas."""
     with TemporaryDirectory(prefix="scores-") as folder:
         clone(scores, Path(folder) / "scores", token)
-        yield Published(Path(folder) / "scores")
+        yield Published(Path(folder) / "scores", area)
 
 
 def quoted(lines: Iterable[str]) -> Iterator[str]:

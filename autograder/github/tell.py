@@ -35,6 +35,7 @@ class Herald:
     lines: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)  # old Classroom notices
     rows: list[tuple[int, str, str]] = field(default_factory=list)  # repository, commit, score
+    marker = feedback.MARKER  # of the comment
 
     def tell(self) -> dict[int, datetime | None]:
         """Tell all who do not know yet; return who was told, and when they are to be told more."""
@@ -91,11 +92,11 @@ class Herald:
 
     def _write_comment(self, repository: int, text: str) -> None:
         try:
-            issue = next(self._own(self.client.issues(repository)), None)
+            issue = next(self._own(self.client.issues(repository), feedback.MARKER), None)
             if issue is None:
                 issue = self.client.create_issue(repository, feedback.ISSUE_TITLE, feedback.ISSUE)
             number = issue["number"]
-            known = next(self._own(self.client.comments(repository, number)), None)
+            known = next(self._own(self.client.comments(repository, number), self.marker), None)
             if known is None:
                 self.client.comment(repository, number, text)
             elif known["body"] != text:
@@ -105,9 +106,9 @@ class Herald:
                 raise
             self.lines.append(f"repository {repository}: no comment, the check run says it all")
 
-    def _own(self, items: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    def _own(self, items: Iterator[dict[str, Any]], marker: str) -> Iterator[dict[str, Any]]:
         """Yield what the app itself wrote and marked."""
         for one in items:
             author = (one.get("performed_via_github_app") or {}).get("id")
-            if author == self.app and (one.get("body") or "").startswith(feedback.MARKER):
+            if author == self.app and (one.get("body") or "").startswith(marker):
                 yield one

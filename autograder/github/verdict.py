@@ -84,7 +84,7 @@ def final_report(
         validate(claim)
     except AutograderError as error:
         raise ClaimError(str(error)) from None
-    _hold_against_plan(claim, job, plan)
+    hold_against_plan(claim, job, plan)
     assignments = tuple(course.assignment(one) for one in plan.modules)
     tests = {one: list(_tests(claim, one)) for one in assignments}
     modules = [_module(claim, one, tests[one]) for one in assignments]
@@ -93,8 +93,8 @@ def final_report(
     return validate(
         {
             **{name: claim[name] for name in _TAKEN if name in claim},
-            **_head(job, key, now),
-            "submission": _submission(job, claim["submission"]["digest"]),
+            **report_head(job, key, now),
+            "submission": submission(job, claim["submission"]["digest"]),
             "grader": claim["grader"] | {"image_digest": plan.image_digest},
             "assignments": modules,
             "status": overall_status([one["status"] for one in modules], points > 0),
@@ -111,7 +111,8 @@ _TAKEN = (
 )
 
 
-def _hold_against_plan(claim: dict[str, Any], job: Job, plan: Plan) -> None:
+def hold_against_plan(claim: dict[str, Any], job: Job, plan: Plan) -> None:
+    """Raise ClaimError where a raw report is about something else than was planned."""
     grader = claim.get("grader", {})
     facts = {
         "audience": (claim["audience"], "staff"),
@@ -220,7 +221,9 @@ def refusal(
         now=now,
     )
     report["grader"]["image_digest"] = plan.image_digest
-    return validate(report | _head(job, key, now) | {"submission": _submission(job, job.digest)})
+    return validate(
+        report | report_head(job, key, now) | {"submission": submission(job, job.digest)}
+    )
 
 
 def submitter_name(repository: int) -> str:
@@ -228,7 +231,8 @@ def submitter_name(repository: int) -> str:
     return f"github.com/repositories/{repository}"
 
 
-def _head(job: Job, key: bytes, now: datetime) -> dict[str, Any]:
+def report_head(job: Job, key: bytes, now: datetime) -> dict[str, Any]:
+    """Return what tells a report from all others."""
     return {
         "report_id": str(ULID.from_datetime(now)),
         "supersedes": job.supersedes,
@@ -237,7 +241,8 @@ def _head(job: Job, key: bytes, now: datetime) -> dict[str, Any]:
     }
 
 
-def _submission(job: Job, digest: str | None) -> dict[str, Any]:
+def submission(job: Job, digest: str | None) -> dict[str, Any]:
+    """Return what the plan knows of a submission."""
     return {
         "repository_id": job.repository_id,
         "commit": job.commit,

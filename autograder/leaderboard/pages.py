@@ -6,16 +6,18 @@ import base64
 import hashlib
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 HERE = Path(__file__).parent
 
 
 def render(template: str, *, styles: tuple[str, ...], script: str = "", **facts: Any) -> bytes:
     """Return the page that `template` makes of `facts`, with these files in it."""
+    from markupsafe import Markup
+
     style = "\n".join(_text(name) for name in ("base.css", *styles))
     code = _text(script) if script else ""
     html = (
@@ -34,6 +36,9 @@ def render(template: str, *, styles: tuple[str, ...], script: str = "", **facts:
 
 @cache
 def _environment() -> Environment:
+    # here, because the publisher ranks as well, and installs no more than it needs for that
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     return Environment(
         loader=FileSystemLoader(HERE),
         autoescape=True,

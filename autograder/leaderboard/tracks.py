@@ -160,6 +160,8 @@ def _changed(result: Result, changes: Sequence[Change]) -> Result:
 
 def _results(reports: Iterable[Report]) -> Iterator[Result]:
     for report in reports:
+        if report["status"] == "ungradable":
+            continue  # our fault: nothing was measured
         metrics = {one["name"]: one for one in report["metrics"]}
         for one in report["assignments"]:
             track = one["id"].removeprefix(PREFIX)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from assignments.competition.tracks import Track, medal, tracks
-from autograder.competition.identity import digest
+from autograder.competition.identity import VERSION, digest
 from autograder.competition.states import CI, SELF_RUN, VERIFIED
 
 Report = dict[str, Any]
@@ -30,6 +30,8 @@ def unknown(report: Report) -> Iterator[str]:
         track = tracks().get(one["id"].removeprefix(PREFIX))
         if one["kind"] != "competition" or track is None or not one["id"].startswith(PREFIX):
             yield f"it measures {one['id']}, which is no track of this course"
+        elif one["version"] > VERSION:
+            yield f"it is of version {one['version']} of {track.name}, there are {VERSION}"
         elif one.get("division", "closed") not in track.divisions:
             yield f"{track.name} has no division {one['division']}"
 
@@ -42,6 +44,10 @@ def too_good(report: Report) -> Iterator[str]:
         yield "a track or a quantity counts twice"
         return
     metrics = {one["name"]: one for one in report["metrics"]}
+    if report["status"] == "ungradable":
+        if any(one["score"] for one in report["assignments"]):
+            yield "nothing could be measured, and a track has points"
+        return
     for one in report["assignments"]:
         track = tracks()[one["id"].removeprefix(PREFIX)]
         yield from _state(one, report)

@@ -64,7 +64,7 @@ def read(folder: str | Path, allowed: str | Path, rules: Rules) -> Collected:
     Of the accepted ones the tests are left out: a class's would not fit into memory.
     """
     folder, allowed, collected = Path(folder).resolve(), Path(allowed).absolute(), Collected()
-    if not (folder / "reports").is_dir():
+    if not any((folder / area).is_dir() for area in AREAS):
         cure = "name a clone of the scores repository"
         raise ScoresError(f"{folder}: expected a folder `reports`, got none; {cure}")
     principals(allowed)
