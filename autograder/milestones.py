@@ -13,21 +13,21 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import marshal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from assignments.catalog import Assignment, CatalogError, Course
+from assignments.catalog import CatalogError, Course
 from assignments.catalog import Milestone as Listed
-from autograder.errors import GraderError
+from autograder.competition.refusal import Refused
 from autograder.sandbox import Limits, Sandbox, StudentError, WorkerError
-from autograder.suite import GIVEN, global_names
+from autograder.trainee import Trainee, travelling
 from autograder.workspace import Workspace
+from milestones.deployment import Deployment
 from milestones.problem import Gate, Images, Milestone, Sequences, Task, Writing
 
 if TYPE_CHECKING:
@@ -102,24 +102,27 @@ def grade_milestone(
     seed: int,
     sandbox: Sandbox,
     runs: int = RUNS,
+    only: Collection[str] | None = None,
 ) -> MilestoneGrade:
-    """Train and measure in some runs; a pure function of (submission, script, seed)."""
+    """Train and measure in some runs; a pure function of (submission, script, seed), but for times.
+
+    All tasks of the milestone, unless `only` names some.
+    """
     listed, milestone = find(course, number)
-    modules = [one for one in course.assignments if one.id in listed.requires]
+    modules = tuple(one for one in course.assignments if one.id in listed.requires)
     workspace = Workspace(submission, course, sandbox.lane(0), modules)
-    missing = [one.source for one in modules if workspace.source(one) is None]
-    answers = []
+    trainee, answers = Trainee(workspace, modules), []
     for run in range(runs):
         rng = np.random.default_rng([seed, number, run])
         tasks = {name: disguise(task, rng) for name, task in milestone.draw(rng).items()}
-        for name, task in tasks.items():
-            code = travelling(milestone.training(name))
+        for name in tasks if only is None else only:
+            task = tasks[name]
             gates = [gate for gate in milestone.gates if gate.task == name]
-            if missing:
+            if missing := trainee.missing:
                 why = f"needs {', '.join(missing)}: `tito milestone {number}` says what to do"
                 answers += [_unanswered(run, gate, "error", why) for gate in gates]
             else:
-                answers += _ask(workspace, modules, code, task, gates, run)
+                answers += _ask(trainee, milestone.training(name), task, gates, run)
     return MilestoneGrade(
         listed,
         tuple(answers),
@@ -176,21 +179,17 @@ def _(task: Writing, rng: np.random.Generator) -> Task:
     return replace(task, options={**task.options, "alphabet": traded})
 
 
-def travelling(train: Callable[..., Any]) -> bytes:
-    """Return the code of a training function; GraderError if it needs what cannot travel along."""
-    if train.__closure__ or train.__defaults__ or train.__kwdefaults__:
-        raise GraderError("`train` must have no closure and no defaults: its code travels alone")
-    foreign = global_names(train.__code__) & set(train.__globals__) - GIVEN
-    if foreign:
-        names = ", ".join(sorted(foreign))
-        raise GraderError(f"`train` uses {names}: its code travels alone, with `np` and `tt`")
-    return marshal.dumps(train.__code__)
+@disguise.register
+def _(task: Deployment, rng: np.random.Generator) -> Deployment:
+    """As its task."""
+    return replace(task, task=disguise(task.task, rng))
 
 
 def digest(listed: Listed) -> str:
     """Digest what decides: the script, what it imports beside it, and the embedded examples."""
     folder = listed.script.parent
-    paths = [listed.script, folder / "problem.py", folder / "datasets.py"]
+    scripts = sorted(path for path in folder.glob("[0-9]*.py") if path <= listed.script)
+    paths = [*scripts, *(folder / f"{name}.py" for name in ("problem", "deployment", "datasets"))]
     total = hashlib.sha256()
     for path in [*paths, *sorted((folder / "data").glob("*.npz"))]:
         total.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
@@ -198,22 +197,16 @@ def digest(listed: Listed) -> str:
 
 
 def _ask(
-    workspace: Workspace,
-    modules: list[Assignment],
-    code: bytes,
-    task: Task,
-    gates: list[Gate],
-    run: int,
+    trainee: Trainee, train: Callable[..., Any], task: Task, gates: list[Gate], run: int
 ) -> list[Answer]:
-    """Let a fresh worker train and answer; measure here, for every gate on the task."""
+    """Let fresh workers train and answer; measure here, for every gate on the task."""
     started = time.perf_counter()
     try:
-        value = _train(workspace, modules, code, {**task.arguments(), "seed": run, "watch": None})
-        predicted = task.require(value.get("predicted") if isinstance(value, dict) else None)
+        predicted = task.require(answered(task, trainee, train, run))
     except WorkerError as failure:
         status = "timeout" if failure.kind == "timeout" else "error"
         answers = [_unanswered(run, gate, status, _said(failure)) for gate in gates]
-    except ValueError as failure:
+    except (Refused, ValueError) as failure:
         answers = [_unanswered(run, gate, "failed", str(failure)) for gate in gates]
     else:
         answers = [_answer(run, gate, task.measure(gate.measure, predicted)) for gate in gates]
@@ -221,23 +214,25 @@ def _ask(
     return [replace(answer, wall_s=wall_s / len(gates)) for answer in answers]
 
 
+@singledispatch
+def answered(task: Task, trainee: Trainee, train: Callable[..., Any], seed: int) -> Any:
+    """Return what a submission answers to a task, as `task.require` wants it if it is well."""
+    value = trainee.run(travelling(train), {**task.arguments(), "seed": seed, "watch": None})
+    return value.get("predicted") if isinstance(value, dict) else None
+
+
+@answered.register
+def _(task: Deployment, trainee: Trainee, train: Callable[..., Any], seed: int) -> Any:
+    """Nothing is predicted where nobody looks: see what becomes of two models in use."""
+    from autograder.deployment import in_use  # a clock and a core, which no other kind needs
+
+    return in_use(trainee, task, train, seed)
+
+
 def _answer(run: int, gate: Gate, value: float) -> Answer:
     passed = gate.holds(value)
     status, shown = "passed" if passed else "failed", gate.shown(value)
     return Answer(run, gate.task, str(gate), gate.measure, value, shown, passed, status)
-
-
-def _train(
-    workspace: Workspace, modules: list[Assignment], code: bytes, inputs: dict[str, Any]
-) -> Any:
-    """Return what `train` returns in a worker that holds the student's modules and no others."""
-    files = {f"tinytorch.{one.module}": workspace.code(one) for one in modules}
-    worker = workspace.worker(modules[-1], integrated=True)
-    try:
-        worker.load(files)
-        return worker.run(code, inputs)
-    finally:
-        workspace.account(worker)
 
 
 def _unanswered(run: int, gate: Gate, status: str, why: str) -> Answer:

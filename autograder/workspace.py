@@ -49,6 +49,10 @@ class Workspace:
         """Return a fresh worker: with the reference's lower modules, or integrated, with none."""
         return self._branch([] if integrated else self.lower(assignment)).worker()
 
+    def opponent(self, assignment: Assignment) -> Worker:
+        """Return a fresh worker with the reference's modules up to this one, none the student's."""
+        return self._branch([*self.lower(assignment), assignment]).worker()
+
     def code(self, assignment: Assignment) -> Code:
         """Compile the student's file for `assignment` in a worker, once; raises WorkerError."""
         if assignment.id not in self._code:

@@ -29,7 +29,7 @@ def download(folder):
 
 
 def train(inputs, labels, tests, seed, watch):
-    """Train a convolutional network; return its answers, losses, first filters and what they see.
+    """Train a convolutional network; return answers, losses, weights, and what its filters see.
 
     Each image is moved by a pixel or so whenever it is shown, and a coloured one may be mirrored.
     """
@@ -72,8 +72,8 @@ def train(inputs, labels, tests, seed, watch):
         parts = [tests[start : start + 500] for start in range(0, len(tests), 500)]
         predicted = [model(tt.from_numpy(part)).argmax(axis=1).numpy() for part in parts]
         seen = model[:3](tt.from_numpy(tests[:1])).numpy()[0].copy()
-    shown = {"filters": model[0].weight.detach().numpy(), "seen": seen}
-    return {"predicted": np.concatenate(predicted), "losses": np.array(losses), **shown}
+    found = {"weights": {name: x.numpy() for name, x in model.state_dict().items()}, "seen": seen}
+    return {"predicted": np.concatenate(predicted), "losses": np.array(losses), **found}
 
 
 def picture(figure, tasks, results):
@@ -92,7 +92,7 @@ def picture(figure, tasks, results):
 def _images(figure, task, result):
     """Draw eight filters, one image through each of them, and eight images that were misread."""
     grid = figure.subplots(3, 8)
-    for axes, one in zip(grid[0], result["filters"], strict=False):
+    for axes, one in zip(grid[0], result["weights"]["0.weight"], strict=False):
         axes.imshow(one.mean(axis=0), cmap="RdBu", vmin=-0.6, vmax=0.6)
     for axes, one in zip(grid[1], result["seen"], strict=False):
         axes.imshow(one, cmap="gray_r")

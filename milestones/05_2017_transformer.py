@@ -34,7 +34,8 @@ def download(folder):
 def reverse(inputs, labels, tests, seed, watch):
     """Train a GPT to go on after a sequence and a bar with the sequence backwards.
 
-    Return what it writes after each test, the losses, and where it looks, (heads, places, places).
+    Return what it writes after each test, losses, weights, and where each head looks, (heads,
+    places, places).
     """
     tt.manual_seed(seed)
     length, bar, epochs = inputs.shape[1], int(inputs.max()) + 1, 3  # the bar is a token of its own
@@ -70,7 +71,8 @@ def reverse(inputs, labels, tests, seed, watch):
         _, seen = block.attention(block.norm1(x), is_causal=True, need_weights=True)
     predicted = written.numpy()[:, length + 1 :].copy()
     heads = seen.numpy().mean(axis=0)
-    return {"predicted": predicted, "losses": np.array(losses), "maps": heads}
+    weights = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
+    return {"predicted": predicted, "losses": np.array(losses), "weights": weights, "maps": heads}
 
 
 def write(inputs, labels, tests, seed, watch, alphabet, steps):

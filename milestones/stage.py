@@ -6,10 +6,13 @@ import argparse
 import json
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from milestones.deployment import Deployment, rehearse
 from milestones.problem import Gate, Milestone, Task
 
 HERE = Path(__file__).parent
@@ -21,12 +24,12 @@ NO_PICTURE = "none, matplotlib is not installed: pip install -e '.[milestones]'"
 def main(milestone: Milestone) -> None:
     """Run a script from the command line; exit code 0 if all gates hold, 1 if one does not."""
     wanted = _arguments(milestone)
-    tasks, gates = milestone.draw(np.random.default_rng(wanted.seed)), milestone.gates
-    if wanted.data is not None:
-        tasks, gates = milestone.download(wanted.data)
     print(f"{milestone.year}: {milestone.title}")
-    started = time.perf_counter()
+    started, gates = time.perf_counter(), milestone.gates
     try:
+        tasks = milestone.draw(np.random.default_rng(wanted.seed))
+        if wanted.data is not None:
+            tasks, gates = milestone.download(wanted.data)
         results = {name: _train(milestone, name, task, wanted.seed) for name, task in tasks.items()}
     except NotImplementedError as error:
         raise SystemExit(f"stopped, not written yet: {error}") from None
@@ -69,9 +72,19 @@ def _train(milestone: Milestone, name: str, task: Task, seed: int) -> dict[str, 
             if said:
                 progress.console.print(said, markup=False, highlight=False, soft_wrap=True)
 
-        result = milestone.training(name)(**task.arguments(), seed=seed, watch=watch)
+        result = solve(milestone, name, task, seed, watch)
         progress.update(bar, completed=1.0)  # it may have ended before its last epoch
     return result
+
+
+def solve(
+    milestone: Milestone, name: str, task: Task | Deployment, seed: int, watch: Callable | None
+) -> dict[str, Any]:
+    """Train on one task here; return what comes of it, in it `predicted`."""
+    train = milestone.training(name)
+    if isinstance(task, Deployment):
+        return rehearse(task, train, seed, watch)
+    return train(**task.arguments(), seed=seed, watch=watch)
 
 
 def _metric(gate: Gate, tasks: dict[str, Task], results: dict[str, dict]) -> dict:

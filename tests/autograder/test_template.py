@@ -26,8 +26,9 @@ assignments/competition/(tracks\.toml|README\.md)
 assignments/competition/(baseline|practice)/\w+\.py
 assignments/competition/given/(digits\.npz|language\.npz|text\.txt)
 assignments/\d\d_(\w+)/(README\.md|assignment\.toml|\1\.py|test_\1\.py|figures/\w+\.(svg|png))
-milestones/README\.md  milestones/0[1-6]_\d{4}_\w+\.py  milestones/data/(digits|iris)\.npz
-milestones/(__init__|datasets|download|problem|stage)\.py
+milestones/README\.md  milestones/0[1-6]_\d{4}_\w+\.py
+milestones/data/(README\.md|(digits|iris)\.npz)
+milestones/(__init__|datasets|deployment|download|problem|stage)\.py
 tinytorch/(__init__\.py|README\.md)
 """.split()
 
