@@ -19,7 +19,6 @@ may hold weights of its own.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -27,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from autograder.competition.lane import Lane
-from autograder.competition.measuring import on_one_core
+from autograder.competition.measuring import on_one_core, put
 from autograder.sandbox import Worker
 from autograder.trainee import Trainee, travelling
 from milestones.deployment import Arrays, Deployment, Service, require_arrays, weigh
@@ -104,8 +103,7 @@ def _serving(
     worker: Worker, deployment: Deployment, weights: Arrays, plain: bool, core: int
 ) -> Lane:
     """Put a model into a worker, and the worker on a core."""
-    os.sched_setaffinity(worker.pid, {core})
+    put(worker, core)
     probe, inputs = travelling(deployment.serve), {"weights": dict(weights), "plain": plain}
-    question = np.ascontiguousarray(deployment.questions[0])
-    worker.stream(probe, inputs, question, deployment.answer)
+    worker.stream(probe, inputs, deployment.questions[0], deployment.answer)
     return Lane(worker)

@@ -23,9 +23,10 @@ REVERSE = importlib.import_module("milestones.05_2017_transformer").reverse
 
 
 def draw(rng):
-    """Hold back a fifth of the digits, each in nine places, and draw sequences to reverse.
+    """Hold back a fifth of the digits, and draw sequences to reverse.
 
-    What a model is to look like before its training, one that saw very little tells.
+    Each digit is asked in nine places, three times in each, with noise of its own. What a model is
+    to look like before its training, one that saw very little tells.
     """
     rows, labels = datasets.digits()
     digits = datasets.split(rows.reshape(-1, 1, 8, 8), labels, 0.2, rng, kind=Images)
@@ -34,16 +35,16 @@ def draw(rng):
     read = READ(*little, seed=0, watch=None)["weights"]
     framed = np.pad(digits.tests, ((0, 0), (0, 0), (1, 1), (1, 1)))
     moved = [framed[:, :, y : y + 8, x : x + 8] for y, x in np.ndindex(3, 3)]
-    asked = np.concatenate(moved), np.tile(digits.answers, 9)
-    digits = Images(digits.inputs, digits.labels, *asked)
+    asked = np.concatenate(3 * moved)
+    asked += rng.normal(0, 0.02, asked.shape).astype(np.float32)
+    digits = Images(digits.inputs, digits.labels, asked, np.tile(digits.answers, 27))
     known = datasets.reversal(rng)
     tests = rng.integers(0, 10, (1000, known.tests.shape[1]))
     turned = Sequences(known.inputs, known.labels, tests, tests[:, ::-1].copy())
     little = known.inputs[:64], known.labels[:64], known.tests[:1]
     reverse = REVERSE(*little, seed=0, watch=None)["weights"]
-    each = len(framed)
     return {
-        CNN: Deployment(digits, read, each, compress_digits, serve_digits, "fused"),
+        CNN: Deployment(digits, read, 3 * len(framed), compress_digits, serve_digits, "fused"),
         GPT: Deployment(turned, reverse, 50, compress_reversal, serve_reversal, "cached"),
     }
 

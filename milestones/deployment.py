@@ -68,7 +68,8 @@ class Deployment:
     @property
     def questions(self) -> np.ndarray:
         """All tests, once each: (questions, batch, …)."""
-        return self.task.tests.reshape(-1, self.batch, *self.task.tests.shape[1:])
+        tests = self.task.tests.reshape(-1, self.batch, *self.task.tests.shape[1:])
+        return np.ascontiguousarray(tests)  # each goes over a wire as it is
 
     @property
     def answer(self) -> np.ndarray:
@@ -89,7 +90,9 @@ class Deployment:
         shapes = {name: (array.dtype, array.shape) for name, array in self.begin.items()}
         if {name: (array.dtype, array.shape) for name, array in arrays.items()} != shapes:
             wrong = [name for name in {**shapes, **arrays} if not _same(name, arrays, self.begin)]
-            raise ValueError(f"expected the arrays of the model as it began, not so: {wrong[0]!r}")
+            raise ValueError(
+                f"expected the arrays of the model as it began, not so: {wrong[0]!r:.80}"
+            )
         return arrays
 
     def measure(self, name: str, service: Service) -> float:
@@ -135,9 +138,10 @@ def rehearse(
 
     Return the `Service` as "predicted", and a `Step` for each model on the way as "steps".
     """
-    result = train(**deployment.arguments(), seed=seed, watch=watch)
+    result = train(**deployment.arguments(), seed=seed, watch=_half(watch, 0.0))
     weights = deployment.require_trained(result["weights"])
-    stages = deployment.compress(weights, **deployment.examples(), seed=seed, watch=watch)
+    told = {**deployment.examples(), "seed": seed, "watch": _half(watch, 0.5)}
+    stages = deployment.compress(weights, **told)
     last = list(stages)[-1]
     models = [(TRAINED, weights, True), *((name, one, True) for name, one in stages.items())]
     models.append((deployment.fast, stages[last], False))
@@ -156,6 +160,13 @@ def rehearse(
     (first, _), (final, seconds) = seen[0], seen[-1]
     service = Service((first, final), (steps[0].nbytes, steps[-1].nbytes), seconds)
     return {**result, "predicted": service, "steps": steps}
+
+
+def _half(watch: Callable | None, begun: float) -> Callable | None:
+    """Return what watches one half of the work, where so much is done already."""
+    if watch is None:
+        return None
+    return lambda share, words, said="": watch(begun + share / 2, words, said)
 
 
 def _tried(deployment: Deployment, old: Callable, new: Callable) -> tuple[np.ndarray, np.ndarray]:

@@ -14,7 +14,7 @@ import math
 import os
 import random
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -25,7 +25,7 @@ from autograder.competition.entries import Entry
 from autograder.competition.lane import Lane, Span
 from autograder.competition.refusal import Refused, said
 from autograder.errors import GraderError
-from autograder.sandbox import WorkerError
+from autograder.sandbox import Worker, WorkerError
 from tinytorch.benchmarking import ratio_of_medians
 
 WAITING = 0.5  # of an answer's time, that an entry may wait for more than the baseline does
@@ -174,10 +174,16 @@ def on_one_core(core: int) -> Iterator[None]:
         os.sched_setaffinity(0, allowed)
 
 
+def put(worker: Worker, core: int) -> None:
+    """Put a worker on a core, unless it runs as another user: then the kernel says where it is."""
+    with suppress(PermissionError):
+        os.sched_setaffinity(worker.pid, {core})
+
+
 def started(side: Contender, course: Course, core: int) -> Lane:
     """Return a fresh worker of `side` that answers the questions of `course`; raises Refused."""
     lane = side.lane()
-    os.sched_setaffinity(lane.worker.pid, {core})
+    put(lane.worker, core)
     try:
         inputs = course.inputs(side.entry)
         lane.worker.stream(course.probe, inputs, course.draw(1)[0], course.answer)
