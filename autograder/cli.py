@@ -166,26 +166,39 @@ def compete(submissions, letters, out, seed, final, unsandboxed, **files):
     # Before NumPy is there: what checks the answers shares a core with what is measured.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+    from rich.console import Console
+    from rich.markup import escape
+
     from assignments.competition import tracks
     from autograder.competition.judging import LIMITS
-    from autograder.competition.report import compete_all, print_results
+    from autograder.competition.report import compete_all, print_result
     from autograder.sandbox import Sandbox
 
     asked = {tracks.find(letter).name for letter in letters}
     chosen = [one for one in tracks.tracks().values() if not asked or one.name in asked]
-    found = compete_all(
-        submissions,
-        chosen,
-        out,
-        seed=secrets.randbits(128) if seed is None else seed,
-        final=final,
-        open_sandbox=lambda: Sandbox(LIMITS, require_full=not unsandboxed),
-        **files,
-    )
-    print_results(found, out)
-    refused = [str(one) for one in found if isinstance(one, AutograderError)]
+    console, refused = Console(highlight=False), []
+    with Console(stderr=True).status("reading") as status:
+        for source, found in compete_all(
+            submissions,
+            chosen,
+            out,
+            seed=secrets.randbits(128) if seed is None else seed,
+            final=final,
+            open_sandbox=lambda: Sandbox(LIMITS, require_full=not unsandboxed),
+            begin=lambda source, track: status.update(escape(f"{source}: {track.title}")),
+            **files,
+        ):
+            if isinstance(found, AutograderError):
+                refused.append(found)
+            if len(submissions) > 1 or not refused:
+                print_result(console, source, found)
+    if len(submissions) == 1 and refused:
+        raise refused[0]
+    console.print(f"Reports: {escape(str(out))}", soft_wrap=True)
     if refused:
-        raise SubmissionError("; ".join(refused))
+        raise SubmissionError(
+            f"{len(refused)} of {len(submissions)} submissions were refused, as said above"
+        )
 
 
 @main.command("class")

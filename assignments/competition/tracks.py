@@ -13,7 +13,7 @@ from assignments.catalog import CatalogError, tomllib
 PATH = Path(__file__).parent / "tracks.toml"
 DIVISIONS = ("closed", "open")
 LINES = {"gold": 100.0, "silver": 60.0, "bronze": 25.0}
-KEYS = {"letter", "title", "unit", "direction", "gold", "closed", "open", "data"}
+KEYS = {"letter", "function", "title", "unit", "direction", "gold", "closed", "open", "data"}
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Track:
 
     name: str  # "sprint": the entry is entry/sprint.py
     letter: str  # "B"
+    function: str  # that its source must define: "load"
     title: str
     unit: str
     direction: str  # which values are better: "lower" or "higher"

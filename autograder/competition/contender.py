@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import tinytorch
+from autograder.competition import probes
 from autograder.competition.entries import Entry
 from autograder.competition.lane import Lane
 from autograder.competition.refusal import Refused, said
+from autograder.milestones import travelling
 from autograder.sandbox import Code, Sandbox, StudentError, WorkerError
 
 ENTRY = "entry"  # the name of the entry's module in the worker
@@ -59,9 +61,14 @@ class Contender:
         worker = self._branch.worker()
         try:
             worker.load(self._code, only=[ENTRY])
+            defined = worker.run(travelling(probes.defines), {"name": self.entry.track.function})
         except WorkerError as failure:
             worker.close()
             raise Refused(f"{self.entry.path} cannot be imported: {self.said(failure)}") from None
+        if not defined:
+            worker.close()
+            name = self.entry.track.function
+            raise Refused(f"{self.entry.path} has no function `{name}`: define it")
         lane = Lane(worker)
         if (took := lane.cpu_s()) > IMPORT_S:
             worker.close()

@@ -78,10 +78,15 @@ def compete(
     seed: int,
     open_sandbox: Callable[[], AbstractContextManager[Sandbox]],
     effort: Effort | None = None,
+    begin: Callable[[Track], None] = lambda track: None,
 ) -> Competition:
-    """Judge the entries of `submission` in these tracks; no entry's fault is another's."""
+    """Judge the entries of `submission` in these tracks; no entry's fault is another's.
+
+    `begin` is told of each before it is measured, which may take minutes.
+    """
     began, isolation, results = time.perf_counter(), "none", []
     for track in tracks:
+        begin(track)
         with open_sandbox() as box:
             isolation, limits = box.isolation, box.limits
             results.append(judge(submission, track, box, seed, effort or Effort()))

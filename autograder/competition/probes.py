@@ -3,6 +3,13 @@
 import numpy as np
 
 
+def defines(name):
+    """Tell whether the entry has a function of this name."""
+    import entry
+
+    return callable(getattr(entry, name, None))
+
+
 def featherweight(data, images):
     """Return the logits (N, 10) of a model that was packed into bytes."""
     import entry

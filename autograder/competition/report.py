@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,6 @@ INTAKE = IntakeLimits(entry_bytes=4 << 20)
 class Judged:
     """What became of one submission, and where its files are."""
 
-    source: str
     done: Competition
     report: dict[str, Any]
     folder: Path
@@ -60,32 +60,56 @@ def compete_all(
     effort: Effort | None = None,
     ledger: Path | None = None,
     states: Path | None = None,
-) -> list[Judged | SubmissionError]:
+    begin: Callable[[str, Track], None] = lambda source, track: None,
+) -> Iterator[tuple[str, Judged | SubmissionError]]:
     """Judge every submission, write its files below `out`; one that is refused stops no other.
 
-    Each report is appended to the ledger, which is `out/ledger` if none is named: what was measured
-    before, and with other tracks, stays and counts. Then every student of this run gets a page with
-    their place among all that are there.
+    Each is yielded when it is done, and `begin` is told of each of its tracks before. Its report is
+    appended to the ledger, which is `out/ledger` if none is named: what was measured before, and
+    with other tracks, stays and counts. At the end every student of this run gets a page with their
+    place among all that are there.
     """
     course, book = load_course(), Ledger(ledger or out / "ledger")
     decided = load_changes(course, states)  # a fault in it is ours: say so before the measuring
-    found: list[Judged | SubmissionError] = []
-    for source in sources:
-        folder = out if len(sources) == 1 else out / Path(source).name
+    judged: list[Judged] = []
+    for source, folder in zip(sources, folders(sources, out), strict=True):
         try:
             _require_free(folder)
             with receive(source, INTAKE) as submission:
-                options = {"seed": seed, "open_sandbox": open_sandbox, "effort": effort}
-                done = compete(submission, tracks, **options)
+                done = compete(
+                    submission,
+                    tracks,
+                    seed=seed,
+                    open_sandbox=open_sandbox,
+                    effort=effort,
+                    begin=partial(begin, source),
+                )
                 now = datetime.now(timezone.utc)
                 report = document(done, submission, load_key(), course, now, final=final)
             save(files(report), folder)
             if report["assignments"]:  # else there is no entry: nothing to remember
                 book.append(report)
-            found.append(Judged(source, done, report, folder))
+            judged.append(Judged(done, report, folder))
+            yield source, judged[-1]
         except SubmissionError as error:
-            found.append(error)
-    _tell([one for one in found if isinstance(one, Judged)], book, decided)
+            yield source, error
+    _tell(judged, book, decided)
+
+
+def folders(sources: Sequence[str], out: Path) -> list[Path]:
+    """Return where each submission's files go: `out` for one, else below it, none in another's.
+
+    Example: ["a/work", "b/work"] -> [out/work, out/work-2]
+    """
+    if len(sources) == 1:
+        return [out]
+    found: list[Path] = []
+    for source in sources:
+        name, number = Path(source).absolute().name, 2
+        folder = out / name
+        while folder in found:
+            folder, number = out / f"{name}-{number}", number + 1
+        found.append(folder)
     return found
 
 
@@ -205,27 +229,27 @@ def _metrics(result: Result) -> list[dict[str, Any]]:
     return found
 
 
-def print_results(found: Sequence[Judged | SubmissionError], out: Path) -> None:
-    """Print a table of each submission, why an entry is not ranked, and where the files are."""
-    console = Console(highlight=False)
-    for one in found:
-        if isinstance(one, SubmissionError):
-            console.print(f"[red]{escape(str(one))}", soft_wrap=True)
-            continue
-        done = one.done
-        table = Table(title=escape(f"competition: {one.source}"), title_justify="left")
-        for name in ("track", "division", "result", "baseline", "improvement", "points", "medal"):
-            table.add_column(name, justify="left" if name in ("track", "division") else "right")
-        for result in done.results:
-            table.add_row(*_cells(result))
-        console.print(table)
-        for result in done.results:
-            if result.reason:
-                line = f"{result.track.letter} {result.track.title}: {result.reason}"
-                console.print(f"[yellow]{escape(line)}", soft_wrap=True)
-        if done.practice:
-            console.print("[red]practice: isolation was not full, so this is ranked nowhere")
-    console.print(f"Reports: {escape(str(out))}", soft_wrap=True)
+def print_result(console: Console, source: str, found: Judged | SubmissionError) -> None:
+    """Print a table of a submission, and why an entry is not ranked; or why there is none."""
+    title = f"competition: {source}"
+    if isinstance(found, SubmissionError):
+        console.print(escape(title), style="italic", soft_wrap=True)
+        console.print(f"[red]{escape(str(found))}", soft_wrap=True)
+        return
+    done = found.done
+    table = Table(title=escape(title), title_justify="left", box=None, pad_edge=False)
+    for name in ("track", "division", "result", "baseline", "factor", "points", "medal"):
+        right = name not in ("track", "division", "medal")
+        table.add_column(name, justify="right" if right else "left", overflow="fold")
+    for result in done.results:
+        table.add_row(*_cells(result))
+    console.print(table)
+    for result in done.results:
+        if result.reason:
+            line = f"{result.track.letter} {result.track.title}: {result.reason}"
+            console.print(f"[yellow]{escape(line)}", soft_wrap=True)
+    if done.practice:
+        console.print("[red]practice: isolation was not full, so this is ranked nowhere")
 
 
 def _cells(result: Result) -> tuple[str, ...]:
@@ -233,10 +257,15 @@ def _cells(result: Result) -> tuple[str, ...]:
     head = (f"{track.letter} {track.title}", result.division or "–")
     if outcome is None:
         return (*head, result.status, "–", "–", "–", "–")
-    value = f"{outcome.value:.4g} {track.unit}"
+    value = _quantity(outcome.value, track)
     if outcome.ci95:
-        value += f" [{outcome.ci95[0]:.3g}, {outcome.ci95[1]:.3g}]"
-    value += " noisy" if outcome.noisy else ""
+        value += f"\n{outcome.ci95[0]:.3g} to {outcome.ci95[1]:.3g}"
+    value += "\nnoisy" if outcome.noisy else ""
     points = "none" if result.points is None else f"{result.points:.1f}"
-    rest = (f"{outcome.baseline:.4g}", f"{result.improvement:.3f}×", points, result.medal or "–")
-    return (*(escape(cell) for cell in (*head, value)), *rest)
+    base = _quantity(outcome.baseline, track)
+    rest = (base, f"{result.improvement:.3f}", points, result.medal or "–")
+    return tuple(escape(cell) for cell in (*head, value, *rest))
+
+
+def _quantity(value: float, track: Track) -> str:
+    return f"{value:g} {track.unit}" if value == int(value) else f"{value:.4g} {track.unit}"

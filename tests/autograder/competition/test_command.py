@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from click.testing import CliRunner
 
+from assignments.competition.tracks import find
 from autograder.cli import main
 from autograder.competition import judging, report
 from autograder.competition.contender import reference
 from autograder.intake import receive
 from autograder.report.schema import validate
+from autograder.sandbox import Sandbox
 from tests.autograder.competition.arena import LIMITS, QUICK
 from tests.submissions import build
 from tests.submissions.competition import entries
@@ -94,6 +97,29 @@ def test_one_of_two_gigabytes_is_refused_and_the_other_is_judged(tmp_path):
     assert "featherweight.bin': expected at most 4 MiB, got 2 GiB; remove the file" in done.output
     assert read(out / "small" / "report.json")["assignments"][0]["score"]["points"] == 100
     assert not (out / "large").exists()
+    assert done.output.splitlines()[-1].endswith("1 of 2 submissions were refused, as said above")
+
+
+def test_submissions_of_one_name_have_folders_of_their_own(tmp_path):
+    """Nobody's report is written over another's."""
+    names = ["a/work", "b/work", "work-2", "c/work", "."]
+    found = [path.name for path in report.folders(names, tmp_path)]
+    assert found[:4] == ["work", "work-2", "work-2-2", "work-3"] and len(set(found)) == 5
+    assert report.folders(["a/work"], tmp_path) == [tmp_path]
+
+
+def test_a_table_is_narrow_enough_to_read(tmp_path):
+    """Names and figures are whole at eighty columns; what is measured is told before."""
+    folder, out, told = submission(tmp_path / "ada", "featherweight"), tmp_path / "out", []
+    done = run(folder, "--track", "A", "--out", out)
+    assert re.search(
+        r"A Featherweight +closed +6577 bytes +68911 bytes +10.478 +100.0 +gold", done.output
+    )
+    options = {"seed": 1, "final": False, "begin": lambda *what: told.append(what)}
+    box = lambda: Sandbox(LIMITS)  # noqa: E731
+    found = report.compete_all([str(folder)], [find("A")], out, open_sandbox=box, **options)
+    next(found)
+    assert told == [(str(folder), find("A"))]
 
 
 @pytest.mark.parametrize("form", [build.folder, build.repository, build.zip_file, build.tar_file])
@@ -115,12 +141,8 @@ def test_an_unknown_track_is_one_line(tmp_path):
 
 def test_without_isolation_a_result_is_practice(tmp_path):
     """It is stamped, and its state is self-run."""
-    from autograder.sandbox import Sandbox
-
     folder, out = submission(tmp_path / "ada", "featherweight"), tmp_path / "out"
-    from assignments.competition.tracks import find
-
-    (judged,) = report.compete_all(
+    ((_, judged),) = report.compete_all(
         [str(folder)],
         [find("A")],
         out,
