@@ -563,7 +563,7 @@ def _parts(*arrays):
     axis = int(np.argmax(arrays[0].strides[:2]))
     arrays = [array.swapaxes(0, axis) for array in arrays]
     count = len(arrays[0])
-    for some in _cut(count, arrays[0].nbytes // max(1, count), PASS_BYTES):
+    for some in _cut(count, arrays[0].nbytes // max(1, count), 2 * PASS_BYTES):
         yield [array[some] for array in arrays]
 
 

@@ -457,10 +457,7 @@ def conv_pool_gradients(g, x, weight, how, pool, taken, wants_x: bool) -> dict[i
         found[0] = to_x
     g = convolutions.channels_last(g)
     for some in image_blocks(x, weight, size):
-        spread = np.zeros((some.stop - some.start, *size, len(weight)), x.dtype)
-        for mark, gradients in zip(taken, windows(spread, pool), strict=True):
-            np.multiply(g[some], mark[some], out=gradients)
-        spread = convolutions.channels_first(spread)
+        spread = convolutions.channels_first(given_back(g[some], taken[:, some], size, pool))
         maps = conv2d_rule(spread, x[some], weight, None, *how)
         for number, total in found.items():
             if number:
@@ -468,6 +465,20 @@ def conv_pool_gradients(g, x, weight, how, pool, taken, wants_x: bool) -> dict[i
             else:
                 total[some] = maps[0](spread)
     return found
+
+
+def given_back(g, taken, size, pool) -> np.ndarray:
+    """Return the gradient of what was pooled: that of a window in the place that is marked, else 0.
+
+    Shapes: g (N, OH, OW, O), taken (windows' numbers, *g.shape) -> (N, *size, O).
+    """
+    n, (rows, columns), (h, w) = len(g), pool, g.shape[1:3]
+    whole = size == (h * rows, w * columns)
+    result = (np.empty if whole else np.zeros)((n, *size, g.shape[3]), g.dtype)
+    inside = result[:, : h * rows, : w * columns].reshape(n, h, rows, w, columns, -1)  # a view
+    inside[...] = taken.reshape(rows, columns, *g.shape).transpose(2, 3, 0, 4, 1, 5)
+    inside *= g[:, :, None, :, None]
+    return result
 
 
 def few_pool_array(x, weight, bias, stride, padding, dilation, groups, pool, kept) -> np.ndarray:
