@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 
 from assignments.catalog import CatalogError
-from autograder.errors import AutograderError, GraderError, SubmissionError
+from autograder.errors import AutograderError, GraderError
 
 
 class Commands(click.Group):
@@ -166,39 +166,26 @@ def compete(submissions, letters, out, seed, final, unsandboxed, **files):
     # Before NumPy is there: what checks the answers shares a core with what is measured.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-    from rich.console import Console
-    from rich.markup import escape
+    from functools import partial
 
     from assignments.competition import tracks
     from autograder.competition.judging import LIMITS
-    from autograder.competition.report import compete_all, print_result
+    from autograder.competition.report import compete_all
+    from autograder.competition.table import print_results
     from autograder.sandbox import Sandbox
 
     asked = {tracks.find(letter).name for letter in letters}
-    chosen = [one for one in tracks.tracks().values() if not asked or one.name in asked]
-    console, refused = Console(highlight=False), []
-    with Console(stderr=True).status("reading") as status:
-        for source, found in compete_all(
-            submissions,
-            chosen,
-            out,
-            seed=secrets.randbits(128) if seed is None else seed,
-            final=final,
-            open_sandbox=lambda: Sandbox(LIMITS, require_full=not unsandboxed),
-            begin=lambda source, track: status.update(escape(f"{source}: {track.title}")),
-            **files,
-        ):
-            if isinstance(found, AutograderError):
-                refused.append(found)
-            if len(submissions) > 1 or not refused:
-                print_result(console, source, found)
-    if len(submissions) == 1 and refused:
-        raise refused[0]
-    console.print(f"Reports: {escape(str(out))}", soft_wrap=True)
-    if refused:
-        raise SubmissionError(
-            f"{len(refused)} of {len(submissions)} submissions were refused, as said above"
-        )
+    judge = partial(
+        compete_all,
+        submissions,
+        [one for one in tracks.tracks().values() if not asked or one.name in asked],
+        out,
+        seed=secrets.randbits(128) if seed is None else seed,
+        final=final,
+        open_sandbox=lambda: Sandbox(LIMITS, require_full=not unsandboxed),
+        **files,
+    )
+    print_results(judge, submissions, out)
 
 
 @main.command("class")

@@ -1,4 +1,4 @@
-"""From a path to competition results: grade-report/1 of the kind competition, and a table."""
+"""From a path to competition results: grade-report/1 of the kind competition."""
 
 from __future__ import annotations
 
@@ -10,10 +10,6 @@ from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 from typing import Any
-
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from assignments.catalog import Course, load_course
 from assignments.competition.tracks import Track
@@ -227,45 +223,3 @@ def _metrics(result: Result) -> list[dict[str, Any]]:
         name = f"{track.name}.accuracy"
         found.append({"name": name, "unit": "", "direction": "higher", "value": outcome.accuracy})
     return found
-
-
-def print_result(console: Console, source: str, found: Judged | SubmissionError) -> None:
-    """Print a table of a submission, and why an entry is not ranked; or why there is none."""
-    title = f"competition: {source}"
-    if isinstance(found, SubmissionError):
-        console.print(escape(title), style="italic", soft_wrap=True)
-        console.print(f"[red]{escape(str(found))}", soft_wrap=True)
-        return
-    done = found.done
-    table = Table(title=escape(title), title_justify="left", box=None, pad_edge=False)
-    for name in ("track", "division", "result", "baseline", "factor", "points", "medal"):
-        right = name not in ("track", "division", "medal")
-        table.add_column(name, justify="right" if right else "left", overflow="fold")
-    for result in done.results:
-        table.add_row(*_cells(result))
-    console.print(table)
-    for result in done.results:
-        if result.reason:
-            line = f"{result.track.letter} {result.track.title}: {result.reason}"
-            console.print(f"[yellow]{escape(line)}", soft_wrap=True)
-    if done.practice:
-        console.print("[red]practice: isolation was not full, so this is ranked nowhere")
-
-
-def _cells(result: Result) -> tuple[str, ...]:
-    track, outcome = result.track, result.outcome
-    head = (f"{track.letter} {track.title}", result.division or "–")
-    if outcome is None:
-        return (*head, result.status, "–", "–", "–", "–")
-    value = _quantity(outcome.value, track)
-    if outcome.ci95:
-        value += f"\n{outcome.ci95[0]:.3g} to {outcome.ci95[1]:.3g}"
-    value += "\nnoisy" if outcome.noisy else ""
-    points = "none" if result.points is None else f"{result.points:.1f}"
-    base = _quantity(outcome.baseline, track)
-    rest = (base, f"{result.improvement:.3f}", points, result.medal or "–")
-    return tuple(escape(cell) for cell in (*head, value, *rest))
-
-
-def _quantity(value: float, track: Track) -> str:
-    return f"{value:g} {track.unit}" if value == int(value) else f"{value:.4g} {track.unit}"

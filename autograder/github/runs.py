@@ -67,9 +67,7 @@ def plan_run(
 
     Where a `module` is named, this one alone is graded; in a `race`, entries of the competition.
     """
-    if only and not re.fullmatch(r"[1-9][0-9]{0,18}", only):
-        raise GraderError(f"the repository is {only[:80]!r}: expected its numeric id, or nothing")
-    digest = _pinned(image)
+    repository, digest = _repository(only), _pinned(image)
     token = variable("GH_TOKEN", "the app's installation token")
     owner = variable("GITHUB_REPOSITORY_OWNER", "the organisation")
     own = os.environ.get("GITHUB_REPOSITORY_ID", "")
@@ -87,7 +85,7 @@ def plan_run(
             module=module,
             policy=load_policy(load_course(), overrides),
         )
-        plan, archives = sweep.plan(int(only) if only else None)
+        plan, archives = sweep.plan(repository)
         untold = published.untold(datetime.now(timezone.utc))
     shutil.rmtree(out, ignore_errors=True)
     write_plan(plan, archives, out)
@@ -96,6 +94,13 @@ def plan_run(
         work=json.dumps(bool(plan.jobs or untold)),
     )
     return plan
+
+
+def _repository(only: str) -> int | None:
+    """Return the id of the one repository that is asked for, or None for all."""
+    if only and not re.fullmatch(r"[1-9][0-9]{0,18}", only):
+        raise GraderError(f"the repository is {only[:80]!r}: expected its numeric id, or nothing")
+    return int(only) if only else None
 
 
 def _pinned(image: str) -> str:
