@@ -89,10 +89,8 @@ def plan_run(
         untold = published.untold(datetime.now(timezone.utc))
     shutil.rmtree(out, ignore_errors=True)
     write_plan(plan, archives, out)
-    outputs(
-        shards=json.dumps(list(range(len(plan.shards)))),
-        work=json.dumps(bool(plan.jobs or untold)),
-    )
+    shards = json.dumps(list(range(len(plan.shards))))
+    outputs(shards=shards, work=json.dumps(bool(plan.jobs or untold)))
     return plan
 
 
