@@ -577,7 +577,7 @@ def given_back(g, taken, size, pool) -> np.ndarray:
     n, (rows, columns), (h, w) = len(g), pool, g.shape[1:3]
     whole = size == (h * rows, w * columns)
     result = (np.empty if whole else np.zeros)((n, *size, g.shape[3]), g.dtype)
-    inside = result[:, : h * rows, : w * columns].reshape(n, h, rows, w, columns, -1)  # a view
+    inside = result[:, : h * rows, : w * columns].reshape(n, h, rows, w, columns, g.shape[3])
     inside[...] = taken.reshape(rows, columns, *g.shape).transpose(2, 3, 0, 4, 1, 5)
     inside *= g[:, :, None, :, None]
     return result

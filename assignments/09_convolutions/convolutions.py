@@ -42,6 +42,7 @@ Pair = tuple[int, int]  # of rows, of columns
 COLUMN_BYTES = 1 << 20  # of a block of columns, which the product should find in the cache
 ADDED_BYTES = 1 << 21  # of a block of windows whose numbers are added up once
 PASS_BYTES = 1 << 18  # of a block of images through which several passes go
+SMALL = 10**6  # multiplications, up to which OpenBLAS takes matrices as they lie: packs none
 NARROW = 16  # fewer numbers side by side than this take longer to find than to copy
 MANY = 512  # images, of which one line of columns still fits into the cache
 
@@ -203,6 +204,23 @@ def _columns(view):
     columns = _scratch.array("columns", view.shape, view.dtype)
     np.copyto(columns, view)
     return columns.reshape(count, window)
+
+
+def _pieces(rows, each):
+    """A matrix as (pieces, …) of SMALL products that multiply each row `each` times, a view.
+
+    One piece where the rows are too long, or too few to be shared out evenly.
+    """
+    most = SMALL // max(1, each)
+    count = -(-len(rows) // most) if most >= 512 else 1
+    count = count if count and len(rows) % count == 0 else 1
+    return rows.reshape(count, len(rows) // count, rows.shape[1])
+
+
+def _gradient(columns, g):
+    """columns.T @ g, in pieces."""
+    each = columns.shape[1] * g.shape[1]
+    return (_pieces(columns, each).mT @ _pieces(g, each)).sum(axis=0)
 
 
 def _part(size: int, groups: int, group: int) -> slice:
