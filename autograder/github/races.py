@@ -185,13 +185,12 @@ def refusal(
     reason, ours = one_line(reason, 1000), status == "ungradable"
     state = states.VERIFIED if plan.is_final else states.CI
     chosen = [tracks()[name] for name in plan.modules]
+    result = {"status": status, "score": None, "state": state}
+    result |= {} if ours else {"note": reason}  # why we failed may quote what is hidden
     report = {
         **head(course, now, job.supersedes),
         **report_head(job, key, now),
-        "assignments": [
-            {**_identity(one), "status": status, "score": None, "state": state, "note": reason}
-            for one in chosen
-        ],
+        "assignments": [{**_identity(one), **result} for one in chosen],
         # no digest: it was not read whether the student is to be named
         "submission": submission(job, None),
         "grader": grader(plan.suite_digest, job.seed, "full") | {"image_digest": plan.image_digest},

@@ -8,10 +8,11 @@ import re
 import pytest
 from click.testing import CliRunner
 
-from assignments.competition.tracks import find
+from assignments.competition import tracks
 from autograder.cli import main
 from autograder.competition import judging, report
 from autograder.competition.contender import reference
+from autograder.competition.entries import baseline
 from autograder.intake import receive
 from autograder.report.schema import validate
 from autograder.sandbox import Sandbox
@@ -117,9 +118,9 @@ def test_a_table_is_narrow_enough_to_read(tmp_path):
     )
     options = {"seed": 1, "final": False, "begin": lambda *what: told.append(what)}
     box = lambda: Sandbox(LIMITS)  # noqa: E731
-    found = report.compete_all([str(folder)], [find("A")], out, open_sandbox=box, **options)
+    found = report.compete_all([str(folder)], [tracks.find("A")], out, open_sandbox=box, **options)
     next(found)
-    assert told == [(str(folder), find("A"))]
+    assert told == [(str(folder), tracks.find("A"))]
 
 
 @pytest.mark.parametrize("form", [build.folder, build.repository, build.zip_file, build.tar_file])
@@ -144,7 +145,7 @@ def test_without_isolation_a_result_is_practice(tmp_path):
     folder, out = submission(tmp_path / "ada", "featherweight"), tmp_path / "out"
     ((_, judged),) = report.compete_all(
         [str(folder)],
-        [find("A")],
+        [tracks.find("A")],
         out,
         seed=1,
         final=True,
@@ -152,3 +153,86 @@ def test_without_isolation_a_result_is_practice(tmp_path):
     )
     assert judged.done.practice
     assert read(out / "report.json")["assignments"][0]["state"] == "self-run"
+
+
+def test_from_entries_to_the_board_with_real_measurements(tmp_path):
+    """Gold and baseline compete; another track later, and the final, stay in the same ledger."""
+    alias = {"leaderboard.toml": b'alias = "Ada"\n'}
+    plain = baseline(tracks.find("B")).source
+    ada = submission(tmp_path / "ada", "sprint", "featherweight", **alias)
+    bob = submission(tmp_path / "bob", **{"entry/sprint.py": plain})
+    out = tmp_path / "grades"
+    for more in (["--track", "B"], ["--track", "A"], ["--track", "B", "--final"]):
+        done = run(ada, bob, "--out", out, "--seed", 7, *more)
+        assert done.exit_code == 0, done.output
+    page = (out / "bob" / "student.md").read_text(encoding="utf-8")
+    assert "| B Sprint, closed | 2 of 2 |" in page and "| 1 | `Ada` |" in page
+    assert "verified" in page and "All-round" not in page
+    assert "1 of 1" in (out / "ada" / "student.md").read_text(encoding="utf-8")
+
+    board = ["leaderboard", str(out / "ledger"), "--out", str(tmp_path / "board")]
+    assert CliRunner().invoke(main, board).exit_code == 0
+    tables = read(tmp_path / "board" / "competition.json")["tables"]
+    assert [(one["track"], one["ranked"], one["named"]) for one in tables] == [
+        ("featherweight", 1, 1),
+        ("sprint", 2, 1),
+    ]
+    (size,), (speed,) = (one["rows"] for one in tables)
+    assert (size["medal"], size["state"], size["ci95"]) == ("gold", "ci", None)
+    assert speed["state"] == "verified" and speed["accuracy"] > 0.95 and speed["points"] > 25
+    assert len(read(tmp_path / "board" / "competition.json")["pareto"]) == 2
+    text = (tmp_path / "board" / "competition.html").read_text(encoding="utf-8")
+    assert "Ada" in text and "bob" not in text
+
+
+def test_a_ledger_may_be_shared_with_the_class_and_nothing_is_overwritten(tmp_path):
+    """Reports of modules stay where they are, and a class is graded as if nobody competed."""
+    folder = submission(tmp_path / "class" / "ada", "featherweight")
+    grades = tmp_path / "grades"
+    arguments = ["class", tmp_path / "class", "--out", grades, "--module", "01", "--jobs", "1"]
+    done = CliRunner().invoke(main, list(map(str, arguments)))
+    assert done.exit_code == 0, done.output
+    earlier = (grades / "ada" / "report.json").read_bytes()
+    done = run(folder, "--track", "A", "--out", grades / "ada")
+    assert done.exit_code == 2 and "the report of modules is there; choose another" in done.output
+    assert (grades / "ada" / "report.json").read_bytes() == earlier
+    ledger = grades / "ledger"
+    done = run(folder, "--track", "A", "--out", tmp_path / "race", "--ledger", ledger)
+    assert done.exit_code == 0, done.output
+    done = CliRunner().invoke(main, [*map(str, arguments), "--seed", "5"])
+    assert done.exit_code == 0, done.output
+    last = [json.loads(line) for line in (ledger / "reports.ndjson").read_text().splitlines()]
+    assert [one["assignments"][0]["id"] for one in last] == [
+        *("01_tensor", "competition-featherweight", "01_tensor"),
+    ]
+    assert last[2]["supersedes"] == last[0]["report_id"]
+
+
+def test_each_audience_learns_what_it_may(tmp_path):
+    """The public neither why an entry failed nor a figure or a name that is not opted in to."""
+    files = {"entry/sprint.py": b"1 / 0\n", "entry/decode.py": b"2 / 0\n"}
+    for name, alias in (("named", {"leaderboard.toml": b'alias = "Ada"\n'}), ("unnamed", {})):
+        folder, out = submission(tmp_path / name, **files, **alias), tmp_path / f"{name}-out"
+        done = run(folder, "--track", "sprint", "--track", "E", "--out", out, "--seed", 424242)
+        assert done.exit_code == 0, done.output
+        staff = (out / "report.json").read_text(encoding="utf-8")
+        public = (out / "public.json").read_text(encoding="utf-8")
+        student = (out / "student.json").read_text(encoding="utf-8")
+        report_ = json.loads(staff)
+        assert "424242" in staff and "ZeroDivisionError" in staff and "ZeroDivisionError" in student
+        for secret in ("424242", "cpu_s", "limits", "environment"):
+            assert secret not in student, secret
+        hidden = ["ZeroDivisionError", "424242", report_["submitter"]["id"], "metrics", "state"]
+        for secret in [*hidden, report_["submission"]["digest"], "note", "entry/"]:
+            assert secret not in public, secret
+        assert ("Ada" in public) == (name == "named") == ("assignments" in public)
+
+
+def test_a_fault_in_what_staff_decided_is_said_before_anything_is_measured(tmp_path):
+    """Measuring takes minutes."""
+    file = tmp_path / "states.toml"
+    file.write_text("[[state]]\n", encoding="utf-8")
+    folder = submission(tmp_path / "ada", "featherweight")
+    done = run(folder, "--out", tmp_path / "out", "--states", file)
+    assert done.exit_code == 3 and "states.toml: state 1 has no key" in done.output
+    assert not (tmp_path / "out").exists()

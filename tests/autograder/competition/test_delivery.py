@@ -12,6 +12,7 @@ from assignments.competition.tracks import tracks
 from autograder.competition.identity import digest
 from autograder.github.feedback import MARKER as GRADE
 from autograder.github.races import MARKER
+from autograder.report.redact import redact
 from autograder.scores import Rules, read
 from tests.autograder.competition.made import report, result
 from tests.autograder.delivery import COURSE, IMAGE, WORK, Course, server
@@ -158,6 +159,7 @@ def test_a_claim_that_does_not_follow_is_our_fault_until_it_does(course, change,
     assert any(reason in one for one in said), said
     (one,) = course.raced()
     assert one["status"] == "ungradable" and one["score"] is None
+    assert reason in one["reason"] and reason not in str(redact(one, "student"))
     assert reason not in str(course.comments(ada))
     assert len(course.plan().jobs) == 1, "the next sweep tries again"
 
