@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from assignments.catalog import load_course
+from assignments.competition import tracks
+from autograder.competition import entries
 from autograder.image.lock import LOCK
 from autograder.sandbox.proof import GUARANTEES
 from tests.autograder.delivery import Course, server
@@ -197,6 +199,22 @@ def test_the_reference_earns_every_point_with_full_isolation(engine, user, tmp_p
     report = json.loads((out / "report.json").read_text(encoding="utf-8"))
     assert report["grader"]["isolation"] == "full"
     assert report["score"]["points"] == 100 * len(course.assignments)
+
+
+def test_a_milestone_and_the_competition_find_their_examples_in_the_image(engine, tmp_path):
+    """Digits and scripts are there: a model trains, and the baseline is as heavy as itself."""
+    course, track = load_course(), tracks.find("A")
+    given = {one.source: (ROOT / one.source).read_bytes() for one in course.assignments}
+    entry = entries.baseline(track)
+    given |= {entry.path: entry.source, f"entry/{track.weights}": entry.data}
+    build.tar_file(tmp_path / "submission.tar.gz", given)
+    for path in (*tmp_path.parents[:2], tmp_path):
+        path.chmod(0o755)
+    handed_in = f"--volume={tmp_path}:/in:ro", IMAGE
+    said = engine.run(*handed_in, "milestone", "/in/submission.tar.gz", "1", user=GRADER).stdout
+    assert "not passed" not in said and "practice" not in said and "passed" in said
+    raced = "compete", "/in/submission.tar.gz", "--track", "A"
+    assert "1.000×" in engine.run(*handed_in, *raced, user=GRADER).stdout
 
 
 def test_every_attack_is_refused_in_the_container(attack):
