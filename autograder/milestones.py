@@ -6,7 +6,8 @@ answer. Which answers are right, this process alone knows. Examples are public, 
 learned by heart: which ones are held back, and how a task is disguised, are drawn anew each time.
 The models do not care, but what is known by heart fits no more. That blunts the attack and does not
 end it: sorted pixels are the same in any order. So a milestone says that a framework trains, and
-points come from the hidden checks alone.
+points come from the hidden checks alone. Where what is trained is to be small and fast as well,
+`autograder.deployment` measures that.
 """
 
 from __future__ import annotations
