@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from autograder.competition.lane import Lane
-from autograder.competition.measuring import on_one_core, put
+from autograder.competition.measuring import cores, on_one_core, put
 from autograder.sandbox import Worker
 from autograder.trainee import Trainee, travelling
 from milestones.deployment import Arrays, Deployment, Service, require_arrays, weigh
@@ -50,7 +50,8 @@ def in_use(
     if not isinstance(stages, dict) or not stages:
         raise ValueError(f"expected models by their names, got {type(stages).__name__}")
     small = require_arrays(list(stages.values())[-1])
-    with on_one_core() as core, _students(trainee, deployment, trained, True, core) as lane:
+    (core,) = cores(1)
+    with on_one_core(core), _students(trainee, deployment, trained, True, core) as lane:
         old, _ = lane.block(deployment.questions, deployment.answer)
     new, seconds = _take_turns(trainee, deployment, small)
     predicted = tuple(np.concatenate(answers) for answers in (old, new))
@@ -61,9 +62,9 @@ def _take_turns(
     trainee: Trainee, deployment: Deployment, small: Arrays
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the small model's answers, and the CPU time of each of both, whoever comes first."""
-    answers, seconds = [], []
+    answers, seconds, (core,) = [], [], cores(1)
     with (
-        on_one_core() as core,
+        on_one_core(core),
         _reference(trainee, deployment, core) as base,
         _students(trainee, deployment, small, False, core) as mine,
     ):
