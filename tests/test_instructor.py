@@ -138,9 +138,10 @@ def test_the_page_leads_from_a_clone_to_the_first_graded_push(teacher):
     done = teacher.follow(script())
     assert done.returncode == 0, done.stdout[-6000:]
     desk, github = teacher.desk, teacher.runner.course.github
-    assert desk.started == ["image.yml", "grade.yml", "leaderboard.yml"]
+    assert desk.started == ["image.yml", "grade.yml", "leaderboard.yml", "compete.yml"]
     assert desk.collaborators == ["tt-ada: ada", "tt-bob: bob"]
     assert set(desk.secrets["grading"]) == {"APP_PRIVATE_KEY"}, "who may read may not sign"
+    assert desk.variables["COMPETITION"] == "open"
     ada, bob = desk.named("tt-ada"), desk.named("tt-bob")
     (run,) = github.checks[ada.id]
     assert run["output"]["title"].startswith("100 / ")

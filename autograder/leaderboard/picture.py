@@ -7,7 +7,7 @@ the page's, light or dark, its text is text, and no library has to be there to d
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from autograder.leaderboard.board import Mark, Table
@@ -139,17 +139,20 @@ def _even(axis: _Axis) -> list[float]:
 
 
 def _names(dots: Sequence[Dot]) -> list[Name]:
-    """Return the names of those on the front that cover no other name or dot."""
-    taken = [(one.x - 5, one.y - 5, one.x + 5, one.y + 5) for one in dots]
-    found: list[Name] = []
-    for one in dots:
-        if one.mark.is_front:
-            for name, box in _places(one):
-                if not any(_overlap(box, other) for other in taken):
-                    found.append(name)
-                    taken.append(box)
-                    break
+    """Return the names of those on the front that cover no other name, and best no dot either."""
+    front = [one for one in dots if one.mark.is_front]
+    taken, found = [_box(one) for one in front], []
+    for one in front:
+        free = [(name, box) for name, box in _places(one) if not _meets(box, taken)]
+        quiet = [(name, box) for name, box in free if not _meets(box, map(_box, dots))]
+        for name, box in (quiet or free)[:1]:
+            found.append(name)
+            taken.append(box)
     return found
+
+
+def _box(dot: Dot) -> tuple[float, float, float, float]:
+    return dot.x - 5, dot.y - 5, dot.x + 5, dot.y + 5
 
 
 def _places(dot: Dot) -> list[tuple[Name, tuple[float, float, float, float]]]:
@@ -171,5 +174,9 @@ def _places(dot: Dot) -> list[tuple[Name, tuple[float, float, float, float]]]:
     return found
 
 
-def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+def _meets(one: tuple[float, ...], others: Iterable[tuple[float, ...]]) -> bool:
+    """Tell whether a box covers something of one of the others."""
+    return any(
+        one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+        for other in others
+    )

@@ -217,6 +217,9 @@ def test_marks_and_their_comment_stay_as_they_are(course):
     assert modules.plan().jobs == () and course.plan().jobs == ()
     assert len(course.reports()) == len(course.raced()) == 1
     assert len(course.github.issue_lists[ada.id]) == 1
+    kept = git(course.scores, "ls-tree", "-r", "--name-only", "main").splitlines()
+    assert {f"feedback/{ada.id}.json", f"told/{ada.id}.json"} <= set(kept)
+    assert (course.folder / "output").read_text().splitlines()[-1] == "work=false"
 
 
 def test_a_name_that_is_taken_back_is_told_to_nobody(course):
