@@ -182,6 +182,29 @@ def test_training_and_compressing_are_told_no_test(monkeypatch, grade):
     assert len(workers) == 3
 
 
+def test_the_opponent_gets_nothing_of_the_student_s(monkeypatch, grade):
+    """Its weights are those before any training, and its modules the reference's."""
+    served, opponents = {}, []
+    stream, opponent = Worker.stream, deployment.Trainee.opponent
+
+    def note(worker, probe, inputs, *rest):
+        served[worker] = inputs
+        return stream(worker, probe, inputs, *rest)
+
+    def keep(trainee):
+        opponents.append(opponent(trainee))
+        return opponents[-1]
+
+    monkeypatch.setattr(Worker, "stream", note)
+    monkeypatch.setattr(deployment.Trainee, "opponent", keep)
+    assert all(answer.status == "passed" for answer in grade().values())
+    (worker,) = opponents
+    begin = MLPERF.draw(np.random.default_rng([5, 6, 0]))[GPT].begin
+    assert served[worker]["plain"] is True
+    assert weigh(served[worker]["weights"]) == weigh(begin)
+    assert all((served[worker]["weights"][name] == begin[name]).all() for name in begin)
+
+
 @pytest.mark.parametrize(("share", "status"), [(0.5, "passed"), (0.51, "failed")])
 def test_the_gate_on_time_is_where_it_is_said(clock, grade, share, status):
     """By a clock that a test holds: half of the time passes, more does not."""
