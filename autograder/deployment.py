@@ -51,20 +51,20 @@ def in_use(
         raise ValueError(f"expected models by their names, got {type(stages).__name__}")
     small = require_arrays(list(stages.values())[-1])
     (core,) = cores(1)
-    with on_one_core(core), _students(trainee, deployment, trained, True, core) as lane:
-        old, _ = lane.block(deployment.questions, deployment.answer)
-    new, seconds = _take_turns(trainee, deployment, small)
+    with on_one_core(core):
+        with _students(trainee, deployment, trained, True, core) as lane:
+            old, _ = lane.block(deployment.questions, deployment.answer)
+        new, seconds = _take_turns(trainee, deployment, small, core)
     predicted = tuple(np.concatenate(answers) for answers in (old, new))
     return Service(predicted, (weigh(trained), weigh(small)), seconds)
 
 
 def _take_turns(
-    trainee: Trainee, deployment: Deployment, small: Arrays
+    trainee: Trainee, deployment: Deployment, small: Arrays, core: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the small model's answers, and the CPU time of each of both, whoever comes first."""
-    answers, seconds, (core,) = [], [], cores(1)
+    answers, seconds = [], []
     with (
-        on_one_core(core),
         _reference(trainee, deployment, core) as base,
         _students(trainee, deployment, small, False, core) as mine,
     ):
