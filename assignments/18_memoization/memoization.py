@@ -263,7 +263,8 @@ class Folded:
     The sums between blocks are centred, so that a norm is a division by √(mean(x²) + eps); its
     weight and bias are in the product after it, 1 / √E is in the rows that make queries, constants
     of GELU are in the matrices around it, and a bias is the last row of its matrix, for an x that
-    ends in 1. Operations are NumPy's own, on plain arrays: no profiler sees them.
+    ends in 1. Operations are NumPy's own, on plain arrays, in memory that the next ones use again:
+    no profiler sees them, and one thread at a time may read.
 
     >>> model = GPT(GPTConfig(vocab_size=9, block_size=4, n_layer=2, n_head=2, n_embd=8))
     >>> folded, cache = Folded(model), KVCache.of(model, batch=1)
@@ -282,7 +283,7 @@ class Folded:
         self.last_eps = model.norm.eps * self.size
         self.head = _product(*fold_norm(model.norm, table, None), 1)
         self.head[:-1] *= math.sqrt(self.size)
-        self.desks = {}  # by the shape of what is read
+        self.desk = Desk(self, 1, 1)
         self.careful = False  # is the largest score of a row to be taken from all?
 
     def scores(self, ids: np.ndarray, cache: KVCache) -> np.ndarray:
@@ -293,9 +294,9 @@ class Folded:
         right. If it was not, all is read again with care, and so is what comes.
         """
         start = self._require_fit(ids, cache)
-        desk = self.desks.get(ids.shape)
-        if desk is None:
-            desk = self.desks[ids.shape] = Desk(self, *ids.shape)
+        if self.desk.shape != ids.shape:
+            self.desk = Desk(self, *ids.shape)
+        desk = self.desk
         if not self.careful:
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
                 scores = self._read(ids, cache, desk, start)
@@ -332,19 +333,20 @@ class Folded:
         if batch != rows or start + new > min(len(self.places), places):
             wanted = f"expected ids that fit into {cache} and {len(self.places)} places"
             raise ValueError(f"Folded: {wanted}, got {ids.shape}")
-        if ids.size and not 0 <= ids.min() <= ids.max() < len(self.tokens):
+        if ids.size and ids.astype(np.uint64).max() >= len(self.tokens):  # below 0 is large, too
             raise IndexError(f"Folded: expected ids from 0 to {len(self.tokens) - 1}, got {ids}")
         return start
 
 
 class Desk:
-    """Memory for what `Folded` computes of ids (B, N), and views of it, made once for all tokens.
+    """Memory for what `Folded` computes of ids (B, N), and views of it, made once for many tokens.
 
-    To make these anew would take a quarter of the time of a token.
+    All the small things around the products take as long as these; so they are laid out before.
     """
 
     def __init__(self, folded: Folded, batch: int, new: int):
         """Lay out everything."""
+        self.shape = batch, new
         rows, size, dtype = batch * new, folded.size, folded.tokens.dtype
         hidden = folded.blocks[0][3].shape[0]  # of what ends in 1, as all four of these do
         self.normed, self.mixed, self.bent, self.ends = (
