@@ -170,15 +170,22 @@ def compete(letters: tuple[str, ...]) -> None:
 
     Nothing here counts: the grader measures anew. Exit code 1 when a gate is missed.
     """
-    from assignments.compete import rehearse, results  # NumPy: nothing else here needs it
+    from assignments.compete import LONGER_S, rehearse, results  # NumPy: nothing else here needs it
 
     repository, console = _here(), display.console()
-    with display.console(stderr=True).status("measuring (track D takes two minutes)"):
-        found = rehearse(repository.root, letters)
+    with display.console(stderr=True).status("reading entry/") as status:
+
+        def begin(track):
+            longer = ": two minutes of processor time" if track.name in LONGER_S else ""
+            status.update(f"measuring {track.letter} {track.title}{longer}")
+
+        found = rehearse(repository.root, letters, begin)
     console.print(results(found))
     for one in found:
         if one.refused:
             console.print(one.refused, style="red", soft_wrap=True)
+        elif one.found["note"]:
+            console.print(f"{one.track.letter}: {one.found['note']}", soft_wrap=True)
     raise click.exceptions.Exit(0 if all(one.passed for one in found) else 1)
 
 

@@ -11,20 +11,20 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rich.table import Table
 from rich.text import Text
 
-from assignments.catalog import tomllib
+from assignments.competition import rules
+from assignments.competition.rules import FOLDER, SETTINGS
 from assignments.competition.tracks import Track, find, medal, tracks
 from assignments.repository import TitoError
 
-FOLDER, SETTINGS = "entry", "entry.toml"
-SOURCE_BYTES, DATA_BYTES = 32 << 10, 4 << 20
-LIMIT_S = 900  # for one entry: D trains for two minutes, longer beside other programs
+LIMIT_S = 600  # for one entry
+LONGER_S = {"language": 2400}  # two minutes of processor time, longer beside other programs
 PRACTICE = (
     "This is practice: public examples, your machine, and a baseline on your own framework. "
     "What counts is what the grader measures."
@@ -56,8 +56,13 @@ class Rehearsal:
         return self.track.improvement(self.found["value"], self.found["baseline"])
 
 
-def rehearse(root: Path, letters: Sequence[str] = ()) -> list[Rehearsal]:
-    """Measure the entries for some tracks, or all that there are, in the repository at `root`."""
+def rehearse(
+    root: Path, letters: Sequence[str] = (), begin: Callable[[Track], None] = lambda track: None
+) -> list[Rehearsal]:
+    """Measure the entries for some tracks, or all that there are, in the repository at `root`.
+
+    `begin` is told of each before it is measured, which may take minutes.
+    """
     folder = root / FOLDER
     asked = {track.name: track for track in map(find, letters)}  # a track may be named twice
     chosen = list(asked.values()) or [t for t in tracks().values() if (folder / t.source).is_file()]
@@ -66,46 +71,28 @@ def rehearse(root: Path, letters: Sequence[str] = ()) -> list[Rehearsal]:
         what = ", ".join(missing) or f"an entry in {FOLDER}/"
         cure = "write it; assignments/20_capstone/README.md says how"
         raise TitoError(f"{what} does not exist: {cure}")
-    _require_known(folder)
-    return [_rehearse(root, track) for track in chosen]
-
-
-def _require_known(folder: Path) -> None:
-    known = {SETTINGS, *(name for t in tracks().values() for name in (t.source, t.weights))}
-    for path in sorted(folder.iterdir()):
-        if path.name not in known and path.name != "__pycache__":
-            names = ", ".join(sorted(known))
-            raise TitoError(f"{FOLDER}/ holds {path.name!r}, expected none but {names}; remove it")
-
-
-def _division(folder: Path, track: Track) -> str:
-    """Return the division that entry.toml chooses for `track`: closed, if it says nothing."""
-    path = folder / SETTINGS
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise TitoError(f"{FOLDER}/{SETTINGS} is not TOML: {error}; mend it") from None
-    section = table.get(track.name, {})
-    division = section.get("division", "closed") if isinstance(section, dict) else None
-    if division not in track.divisions:
-        choice = " or ".join(f'division = "{one}"' for one in track.divisions)
-        raise TitoError(f"{FOLDER}/{SETTINGS}: expected [{track.name}] with {choice}; correct it")
-    return division
+    found = []
+    for track in chosen:
+        begin(track)
+        found.append(_rehearse(root, track))
+    return found
 
 
 def _rehearse(root: Path, track: Track) -> Rehearsal:
     folder = root / FOLDER
-    division = _division(folder, track)
-    data = folder / track.weights
-    if data.is_file() and not track.takes_data(division):
-        line = f"{FOLDER}/{track.weights}: the {division} division takes no data; remove it"
-        return Rehearsal(track, division, line)
-    for path, most in ((folder / track.source, SOURCE_BYTES), (data, DATA_BYTES)):
-        if path.is_file() and path.stat().st_size > most:
-            came = path.stat().st_size
-            line = f"{FOLDER}/{path.name}: expected at most {most} bytes, got {came}"
-            return Rehearsal(track, division, line)
-    return _measure(root, track, division)
+    paths = [path for path in folder.iterdir() if path.name != "__pycache__"]
+    sizes = {path.name: path.stat().st_size for path in paths}
+    settings = folder / SETTINGS
+    try:
+        text = settings.read_bytes() if settings.is_file() else b""
+        division = rules.division(sizes, text, track)
+    except rules.RuleError as error:
+        return Rehearsal(track, refused=str(error))
+    found = _measure(root, track, division, LONGER_S.get(track.name, LIMIT_S))
+    if found.refused and track.data == "either" and track.weights not in sizes:
+        hint = f"{FOLDER}/{track.weights} does not exist, so `load` got no bytes"
+        return replace(found, refused=f"{found.refused}; {hint}")
+    return found
 
 
 def _measure(root: Path, track: Track, division: str, limit_s: float = LIMIT_S) -> Rehearsal:

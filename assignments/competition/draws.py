@@ -1,7 +1,8 @@
 """Draws the competition's examples: digits as nobody has seen them, turned, shifted and noisy.
 
 The 1797 digits are public and so is this code. What is secret is the seed: with another one every
-image is another, so that an answer which is known by heart fits none.
+image is another, so that an answer which is known by heart fits none. Who is to learn gets signs
+that were never written before.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ SIDE = 8
 HELD_BACK = 5  # every fifth digit: the given weights were not trained on it
 TURN, GROW, SHIFT, NOISE = np.deg2rad(5), 0.05, 0.3, 0.04  # most of each; NOISE is a deviation
 
-MILD = 0.4  # of it, for who learns from digits that nobody turned
+WAYS = 6  # to write each sign of a lesson
+BETWEEN, DOTS, PEN = (0.8, 6.2), 8, 0.55  # where its corners are; dots of a line; their size
 
 
 def given_digits(held_back: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -26,24 +28,21 @@ def given_digits(held_back: bool) -> tuple[np.ndarray, np.ndarray]:
     return images[chosen], labels[chosen]
 
 
-def redrawn(images: np.ndarray, rng: np.random.Generator, share: float = 1.0) -> np.ndarray:
-    """Return each of `images` (N, 64) turned, grown, shifted a little, and with noise.
-
-    Each by `share` of the most.
-    """
-    moved = _between(images.reshape(-1, SIDE, SIDE), *_places(len(images), rng, share))
-    noisy = moved + rng.normal(0, share * NOISE, moved.shape)
+def redrawn(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return each of `images` (N, 64) turned, grown, shifted a little, and with noise."""
+    moved = _between(images.reshape(-1, SIDE, SIDE), *_places(len(images), rng))
+    noisy = moved + rng.normal(0, NOISE, moved.shape)
     return np.clip(noisy, 0, 1).astype(np.float32)
 
 
-def _places(count: int, rng: np.random.Generator, share: float) -> tuple[np.ndarray, np.ndarray]:
+def _places(count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Return where to read each pixel of `count` images, row and column: (count, 64) each."""
-    turn, grow = (share * rng.uniform(-most, most, count) for most in (TURN, GROW))
+    turn, grow = (rng.uniform(-most, most, count) for most in (TURN, GROW))
     grow += 1
     cos, sin = np.cos(turn) * grow, np.sin(turn) * grow
     center = (SIDE - 1) / 2
     rows, columns = np.divmod(np.arange(SIDE * SIDE), SIDE) - np.float64(center)
-    shift = center + share * rng.uniform(-SHIFT, SHIFT, (2, count, 1))
+    shift = center + rng.uniform(-SHIFT, SHIFT, (2, count, 1))
     y = cos[:, None] * rows - sin[:, None] * columns + shift[0]
     x = sin[:, None] * rows + cos[:, None] * columns + shift[1]
     return y, x
@@ -96,7 +95,7 @@ class Stream:
 
     def _moving(self, ways: int) -> np.ndarray:
         """Return what moves an image when multiplied with, in each way: (ways, 64, 64)."""
-        y, x = (np.repeat(one, SIDE**2, axis=0) for one in _places(ways, self._rng, 1.0))
+        y, x = (np.repeat(one, SIDE**2, axis=0) for one in _places(ways, self._rng))
         single = np.tile(np.eye(SIDE**2).reshape(-1, SIDE, SIDE), (ways, 1, 1))
         return _between(single, y, x).reshape(ways, SIDE**2, SIDE**2).astype(np.float32)
 
@@ -111,24 +110,27 @@ class Lesson:
     hidden: tuple[np.ndarray, np.ndarray]
 
 
-def lesson(rng: np.random.Generator, tests: int = 4000) -> Lesson:
-    """Draw what one training is given: a fifth is held back, pixels and classes change places.
+def signs(count: int, rng: np.random.Generator) -> np.ndarray:
+    """Return images (N, 64) of signs of no alphabet: a stroke through four random points."""
+    corners = rng.uniform(*BETWEEN, (count, 4, 1, 2))
+    along = np.linspace(0, 1, DOTS)[:, None]
+    dots = (corners[:, :-1] + (corners[:, 1:] - corners[:, :-1]) * along).reshape(count, -1, 2)
+    pixels = np.stack(np.divmod(np.arange(SIDE * SIDE), SIDE), axis=1)  # (64, 2)
+    apart = ((dots[:, :, None] - pixels) ** 2).sum(axis=-1)  # (N, dots, 64)
+    return np.exp(-apart.min(axis=1) / (2 * PEN**2))
 
-    A network does not care for either, but weights that were learned before fit no more.
+
+def lesson(rng: np.random.Generator, examples: int = 1438, tests: int = 4000) -> Lesson:
+    """Draw what one training is given: ten classes of signs that are made up for it.
+
+    Digits would not do, in whatever disguise: who knows how light each pixel mostly is finds out
+    which is which in a millisecond, and needs not learn. Weights from before fit no new signs.
     """
-    images, labels = datasets.digits()
-    order, pixels, classes = (rng.permutation(n) for n in (len(labels), images.shape[1], 10))
-    held_back, rest = np.split(order, [len(order) // 5])
+    written = signs(10 * WAYS, rng)
+    labels = np.repeat(np.arange(10), WAYS)
 
-    def drawn(chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return _disguised(redrawn(images[chosen], rng, MILD), labels[chosen], pixels, classes)
+    def drawn(count: int) -> tuple[np.ndarray, np.ndarray]:
+        chosen = rng.integers(len(labels), size=count)
+        return redrawn(written[chosen], rng), labels[chosen]
 
-    validation, hidden = (drawn(rng.choice(held_back, tests)) for _ in range(2))
-    seen = _disguised(images[rest], labels[rest], pixels, classes)
-    return Lesson(*seen, validation, hidden)
-
-
-def _disguised(
-    images: np.ndarray, labels: np.ndarray, pixels: np.ndarray, classes: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    return np.ascontiguousarray(images[:, pixels]), classes[labels]
+    return Lesson(*drawn(examples), drawn(tests), drawn(tests))

@@ -1,4 +1,4 @@
-"""Track C: the CPU time of a training until it reads digits that only the grader holds.
+"""Track C: the CPU time of a training until it reads signs that only the grader holds.
 
 The entry gives its weights whenever it wants them to be judged; the clock stands still while they
 are, here, on arithmetic of our own. It learns nothing of the verdict but that it must go on.
@@ -21,7 +21,7 @@ from autograder.sandbox import WorkerError
 from tinytorch.benchmarking import bootstrap_interval
 
 RUNS, LOST = 5, 1  # seeds, and how many of them may fail
-TARGET = 0.96  # on the validation digits
+TARGET = 0.96  # of the validation signs
 WALL = 3.0  # times the CPU time: beyond, the machine was too busy
 JUDGED = 500  # how often a training may ask
 FLOOR_S = 2e-3  # one look at the examples takes longer
@@ -34,7 +34,7 @@ class Training:
 
     seconds: float  # CPU time; infinite where the target was not reached
     wall_s: float
-    accuracy: float  # of the hidden digits
+    accuracy: float  # of the hidden signs
     why: str = ""
 
     @property
@@ -106,7 +106,7 @@ def _steps(lane, lesson: draws.Lesson, least: float) -> Training:
         return Training(np.inf, lane.wall_s, 0.0, f"judged {JUDGED} times, at most {reached:.1%}")
     hidden = _accuracy(state, *lesson.hidden)
     if hidden < least:
-        why = f"{hidden:.1%} on the hidden digits, expected {least:.0%}"
+        why = f"{hidden:.1%} of the hidden signs, expected {least:.0%}"
         return Training(np.inf, lane.wall_s, hidden, why)
     return Training(lane.busy_s, lane.wall_s, hidden)
 

@@ -44,6 +44,7 @@ COURSE_FILES = (
     "assignments/competition/practice/entry.py",
     "assignments/competition/practice/letters.py",
     "assignments/competition/practice/turns.py",
+    "assignments/competition/rules.py",
     "assignments/competition/tracks.py",
     "assignments/competition/tracks.toml",
     "assignments/competition/weight.py",

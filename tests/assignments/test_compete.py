@@ -47,6 +47,7 @@ def test_entries_of_the_lesson_pass_on_a_student_s_framework(tmp_path):
     run = student.tito("compete")
     assert (run.returncode, run.stderr) == (0, "")
     assert re.search(r"A Featherweight +closed +7453 bytes +68911 bytes", run.stdout)
+    assert re.search(r"A: 7\d+ of data, \d+ of literals in the source", run.stdout)
     assert re.search(r"B Sprint +closed +\d", run.stdout) and "agreement" in run.stdout
     assert "This is practice" in run.stdout
 
@@ -81,6 +82,17 @@ def test_an_entry_that_does_not_answer_is_one_line(tmp_path, source, reason):
     assert not found.passed
 
 
+def test_who_forgets_the_file_of_data_is_told(tmp_path):
+    """An entry that begins with a copy of the baseline meets this."""
+    (tmp_path / FOLDER).mkdir()
+    source = "import numpy as np\n\n\ndef load(data):\n    return np.frombuffer(data).reshape(3)\n"
+    (tmp_path / FOLDER / "featherweight.py").write_text(source)
+    told = []
+    (found,) = rehearse(tmp_path, begin=told.append)
+    assert found.refused.endswith("featherweight.bin does not exist, so `load` got no bytes")
+    assert told == [find("A")]
+
+
 def test_an_entry_without_end_is_ended(tmp_path):
     """After a limit, which is long enough for what is honest."""
     found = rehearsed(tmp_path, "while True:\n    pass\n", limit_s=0.5)
@@ -102,19 +114,15 @@ def test_what_is_not_there_is_named(tmp_path):
         ("entry.toml", b"[sprint", "is not TOML"),
         ("entry.toml", b'[sprint]\ndivision = "own"', 'expected .sprint. with division = "closed"'),
         ("sprint.bin", b"x", "the closed division takes no data"),
-        ("sprint.py", b"#" * 40000, "expected at most 32768 bytes, got 40000"),
+        ("sprint.py", b"#" * 40000, "expected at most 32 KiB, got 39.06 KiB; make it smaller"),
     ],
 )
 def test_files_that_the_grader_refuses_are_refused_here(tmp_path, name, content, reason):
     """The rules of the folder are the same."""
     write_entry(tmp_path / FOLDER, "sprint")
     (tmp_path / FOLDER / name).write_bytes(content)
-    try:
-        (found,) = rehearse(tmp_path, ["B"])
-        said = found.refused
-    except TitoError as error:
-        said = str(error)
-    assert re.search(reason, said)
+    (found,) = rehearse(tmp_path, ["B"])
+    assert re.search(reason, found.refused)
 
 
 def test_a_source_means_the_same_bare():

@@ -178,3 +178,31 @@ def test_text_is_disguised_and_nothing_is_lost():
     assert np.array_equal(*counts)
     assert len(hidden_ids) == len(texts.hidden()) > 100_000
     assert np.mean(given_ids == language.given_text()) < 0.2
+
+
+def test_signs_are_new_each_time_and_never_twice():
+    """Ten classes, in other shapes for each lesson; what is judged was not learned from."""
+    lessons = [draws.lesson(np.random.default_rng(seed), 300, 200) for seed in (1, 2)]
+    everything = [
+        images for one in lessons for images in (one.images, one.validation[0], one.hidden[0])
+    ]
+    whole = np.concatenate(everything)
+    assert len(np.unique(whole, axis=0)) == len(whole) == 1400
+    assert whole.dtype == np.float32 and whole.min() >= 0 and whole.max() <= 1
+    means = [
+        np.stack([one.images[one.labels == label].mean(axis=0) for label in range(10)])
+        for one in lessons
+    ]
+    assert np.abs(means[0] - means[1]).max(axis=1).min() > 0.2
+
+
+def test_no_digit_is_asked_twice_in_the_same_way():
+    """Not in one draw, nor in the next: who has seen it would know the answer."""
+    stream = draws.Stream(np.random.default_rng(1))
+    first, labels = stream.draw(3000)
+    again, _ = stream.draw(3000)
+    assert first.shape == (3000, 64) and labels.shape == (3000,)
+    square = (first.astype(float) ** 2).sum(axis=1)
+    apart = square[:300, None] + square - 2 * first[:300].astype(float) @ first.T
+    assert np.sort(apart, axis=1)[:, 1].min() > 0.1  # noise alone is 0.2 on average
+    assert np.abs(first - again).max(axis=1).min() > 0.1
