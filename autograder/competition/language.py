@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from assignments.competition import language
+from assignments.competition.weight import cost
 from autograder.competition import probes, texts
 from autograder.competition.arena import Arena, Gate, Outcome
 from autograder.competition.contender import Contender
@@ -21,7 +22,7 @@ from autograder.competition.lane import Lane
 from autograder.competition.measuring import Effort
 from autograder.competition.refusal import Refused
 from autograder.milestones import travelling
-from autograder.sandbox import WorkerError
+from autograder.sandbox import StudentError, WorkerError
 from tinytorch.benchmarking import bootstrap_interval
 
 SEEDS = 2
@@ -29,6 +30,7 @@ OVER = 1.02  # of the time, when the last step ends
 OVER_S = 0.5
 PREDICTING, PREDICTING_S = 3, 1.0  # times what the baseline takes to predict, and so much more
 COSTED_S = 1.0  # of training, before the baseline shows how long it takes to predict
+FRAMEWORK_BYTES = 256 << 10  # of literals and packed code; the reference has 107 KiB
 SUM = 1e-3  # by which the sum of a distribution may differ from 1
 
 
@@ -49,6 +51,7 @@ class Reading:
 def judge(arena: Arena) -> Outcome:
     """Let the entry learn from two seeds, and the baseline from one; raises Refused."""
     effort = arena.effort
+    _require_light(arena)
     given, hidden = texts.disguised(arena.rng)
     pieces = _pieces(hidden, effort, arena.rng)
     entry = arena.contender(0)
@@ -68,6 +71,26 @@ def judge(arena: Arena) -> Outcome:
         gates=(Gate("normalized", 1.0, arena.entry.gates["normalized"]),),
         details={"bits": [one.mean for one in mine], "cpu_s": [one.cpu_s for one in mine]},
     )
+
+
+def _require_light(arena: Arena) -> None:
+    """Refuse a framework that holds much more than a framework: an entry could read there."""
+    total = 0
+    with arena.box.branch({}).worker() as worker:
+        for source in arena.framework.values():
+            try:
+                found = worker.run(travelling(cost), {"source": np.frombuffer(source, np.uint8)})
+                total += found["literals"] + found["code"]
+            except StudentError:  # no Python; or what Python cannot write again
+                total += len(source)
+            except WorkerError as failure:
+                raise Refused(f"tinytorch/ cannot be parsed: {failure}") from None
+    if total > FRAMEWORK_BYTES:
+        came, most = total >> 10, FRAMEWORK_BYTES >> 10
+        line = (
+            f"tinytorch/ holds {came} KiB of packed code and literals, expected at most {most} KiB"
+        )
+        raise Refused(f"{line}: a text to learn from is no part of a framework")
 
 
 def _pieces(text: np.ndarray, effort: Effort, rng: np.random.Generator) -> np.ndarray:

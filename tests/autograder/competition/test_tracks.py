@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from assignments.competition import draws, given, language
 from assignments.competition.tracks import tracks
 from autograder.competition import texts
+from autograder.competition.contender import reference
 from autograder.competition.decode import Writing
 from autograder.competition.entries import baseline, read
 from autograder.competition.featherweight import weigh
@@ -139,6 +141,16 @@ def test_a_framework_that_is_half_done_harms_only_who_imports_it(box):
     plain = baseline(tracks()["sprint"]).source
     result = judged({"sprint.py": plain}, "sprint", box, framework=framework)
     assert result.status == "refused" and "ZeroDivisionError" in result.reason
+
+
+def test_a_framework_that_carries_a_text_along_is_refused(box):
+    """An entry has 32 KiB for what it knows before; what it imports has not twenty MiB more."""
+    text = "".join(random.Random(0).choices("etaoin shrdlu", k=300_000))
+    framework = reference()
+    framework["layers"] += f"TEXT = {text!r}\n".encode()
+    result = judged(entries.gold("language"), "language", box, framework=framework)
+    assert result.status == "refused"
+    assert re.search(r"tinytorch/ holds [34]\d\d KiB of packed code and lit", result.reason)
 
 
 def test_hidden_digits_are_new_each_time_and_the_given_network_reads_them():
