@@ -20,7 +20,7 @@ from autograder.milestones import travelling
 from autograder.sandbox import WorkerError
 from tinytorch.benchmarking import bootstrap_interval
 
-RUNS, LOST = 5, 1  # seeds, and how many of them may fail
+DROPPED = 5  # of so many seeds the best and the worst do not count, which may have failed
 TARGET = 0.96  # of the validation signs
 WALL = 3.0  # times the CPU time: beyond, the machine was too busy
 JUDGED = 500  # how often a training may ask
@@ -44,20 +44,20 @@ class Training:
 
 
 def judge(arena: Arena) -> Outcome:
-    """Train the entry and the baseline on the same five draws, in turn; raises Refused."""
+    """Train the entry and the baseline on the same draws, in turn; raises Refused."""
     entry, baseline = arena.contender(0), arena.opponent(1)
     least = arena.entry.gates["accuracy"]
-    mine, base = [], []
-    for seed in range(RUNS):
+    mine, base, lost = [], [], arena.effort.seeds // DROPPED
+    for seed in range(arena.effort.seeds):
         lesson = draws.lesson(arena.rng)
         mine.append(_train(entry, lesson, seed, least))
         base.append(_train(baseline, lesson, seed, least))
         failed = [one for one in mine if one.failed]
-        if len(failed) > LOST:
-            raise Refused(f"{len(failed)} of {seed + 1} seeds failed, one may: {failed[-1].why}")
-    lost = [one.why for one in base if one.failed]
-    if len(lost) > LOST:
-        raise GraderError(f"the baseline of target failed {len(lost)} seeds: {lost[-1]}")
+        if len(failed) > lost:
+            raise Refused(f"{len(failed)} of {seed + 1} seeds failed, {lost} may: {failed[-1].why}")
+    failed = [one.why for one in base if one.failed]
+    if len(failed) > lost:
+        raise GraderError(f"the baseline of target failed {len(failed)} seeds: {failed[-1]}")
     seconds = np.array([one.seconds for one in mine])
     reached = seconds[np.isfinite(seconds)]
     wall = sum(one.wall_s for one in mine if not one.failed)
@@ -72,8 +72,9 @@ def judge(arena: Arena) -> Outcome:
 
 
 def middle(seconds: np.ndarray) -> float:
-    """Return the mean of the middle three of five: [9, 1, 2, 3, 4] -> 3."""
-    return float(np.sort(seconds)[1:-1].mean())
+    """Return the mean without the best and the worst fifth: [9, 1, 2, 3, 4] -> 3."""
+    dropped = len(seconds) // DROPPED
+    return float(np.sort(seconds)[dropped : len(seconds) - dropped].mean())
 
 
 def _train(side: Contender, lesson: draws.Lesson, seed: int, least: float) -> Training:

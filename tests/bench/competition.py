@@ -79,13 +79,13 @@ def _bar(track: str) -> Bar:
     with Sandbox(LIMITS) as box:
         results = [_judged(track, box) for _ in range(RUNS[track])]
         isolation = box.isolation
-    values = [_compared(result) for result in results]
+    values = [result.outcome.value for result in results]
     note = f"{len(values)} runs of gold beside {BUSY_PROCESSES} busy processes"
     note += f", {SHORT[track]}" if track in SHORT else ""
     note += f", {time.perf_counter() - began:.0f} s: " + ", ".join(f"{v:.4g}" for v in values)
     covered = sum(_covers(result, median(values)) for result in results if result.outcome.ci95)
     details = {"values": values, "isolation": isolation, "intervals_with_median": covered}
-    if any(result.outcome.ci95 for result in results) and track != "target":
+    if any(result.outcome.ci95 for result in results):
         note += f"; {covered} intervals hold the median"
     title = f"{tracks()[track].title}: farthest from the median"
     return Bar(title, TARGET, spread(values), unit="%", note=note, details=details)
@@ -106,14 +106,6 @@ def _judged(track: str, box: Sandbox) -> Result:
     if result.outcome is None:
         raise GraderError(f"gold of {track} was refused: {result.reason}")
     return result
-
-
-def _compared(result: Result) -> float:
-    """Return what two runs are compared by.
-
-    Seconds of C depend on how busy the machine is, as the baseline's do: their ratio.
-    """
-    return result.improvement if result.track.unit == "s" else result.outcome.value
 
 
 def _covers(result: Result, value: float) -> bool:

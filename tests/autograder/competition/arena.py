@@ -16,6 +16,7 @@ QUICK = Effort(
     blocks=6,
     block_s=0.003,
     reruns=0,
+    seeds=5,
     train_s=1,
     spread=0.2,
     pieces=24,

@@ -1,6 +1,6 @@
 # track: target
 # base: generated
-# refused: seeds failed, one may: the training ended at \d
+# refused: seeds failed, 1 may: the training ended at \d
 """Does not train: finds which public digit's pixel each one is, and uses weights learned before."""
 
 import base64

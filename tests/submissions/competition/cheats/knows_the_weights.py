@@ -1,6 +1,6 @@
 # track: target
 # base: generated
-# refused: seeds failed, one may: the training ended at \d
+# refused: seeds failed, 1 may: the training ended at \d
 """Does not train: carries weights that were learned before, in a byte each."""
 
 import base64
