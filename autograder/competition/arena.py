@@ -37,7 +37,6 @@ class Outcome:
     gates: tuple[Gate, ...]
     ci95: tuple[float, float] | None = None  # None: exact
     noisy: bool = False
-    accuracy: float | None = None  # on hidden digits, where no gate is about it
     details: dict[str, Any] = field(default_factory=dict)  # for staff
 
 

@@ -218,8 +218,4 @@ def _metrics(result: Result) -> list[dict[str, Any]]:
         }
         for gate in outcome.gates
     ]
-    found = [{**metric, "value": outcome.value, **interval, **base}, *gates]
-    if outcome.accuracy is not None and all(gate.name != "accuracy" for gate in outcome.gates):
-        name = f"{track.name}.accuracy"
-        found.append({"name": name, "unit": "", "direction": "higher", "value": outcome.accuracy})
-    return found
+    return [{**metric, "value": outcome.value, **interval, **base}, *gates]

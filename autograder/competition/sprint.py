@@ -30,16 +30,14 @@ class Agreement:
         """Hold answers against the network of `weights` in `closed`, the digits in `open`."""
         self._division, self._weights = division, weights
         self.right = {batch: np.zeros(batch) for batch in BATCHES}
-        self.read = dict.fromkeys(BATCHES, 0)  # rows whose digit is the true one
         self.seen = dict.fromkeys(BATCHES, 0)
 
     def check(self, questions: np.ndarray, labels: np.ndarray, answers: np.ndarray) -> None:
         """Count answers (count, N, 10) to questions (count, N, 64); refuse a row left out."""
-        truth, answered = labels, answers.argmax(axis=-1)
+        truth = labels
         if self._division == "closed":
             truth = given.logits(self._weights, questions).argmax(axis=-1)
-        right, batch = answered == truth, questions.shape[1]
-        self.read[batch] += int(np.sum(answered == labels))
+        right, batch = answers.argmax(axis=-1) == truth, questions.shape[1]
         self.right[batch] += right.sum(axis=0)
         self.seen[batch] += len(questions)
 
@@ -47,11 +45,6 @@ class Agreement:
         """Return the share of right answers, of the batch size where it is lower."""
         seen = [batch for batch in BATCHES if self.seen[batch]]
         return min(self.right[batch].mean() / self.seen[batch] for batch in seen)
-
-    def accuracy(self) -> float:
-        """Return the share of digits that are read right, of the batch size where it is lower."""
-        seen = [batch for batch in BATCHES if self.seen[batch]]
-        return min(self.read[batch] / (self.seen[batch] * batch) for batch in seen)
 
     def require_every_row(self) -> None:
         """Refuse an entry that answers a part of the batch alone."""
@@ -81,7 +74,6 @@ def judge(arena: Arena) -> Outcome:
         baseline=1.0,
         gates=(_gate(agreement, arena),),
         noisy=any(ratio.noisy for ratio in ratios),
-        accuracy=agreement.accuracy(),
         details={
             f"batch_{batch}": {
                 "ratio": ratio.value,

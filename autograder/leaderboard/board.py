@@ -24,9 +24,32 @@ from autograder.leaderboard.tracks import (
 )
 from autograder.report.kinds import is_competition
 
-PICTURES = {"featherweight": "size", "sprint": "speed"}  # tracks drawn against accuracy
 AHEAD = 3  # entries that a student sees before their own
 DECIMALS = {"bytes": 0, "×": 2, "s": 2, "bits/byte": 3}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What a picture draws: a track's result against how right an entry is."""
+
+    track: str
+    word: str  # for the result
+    against: str  # "accuracy" or "agreement"
+    divisions: tuple[str, ...]
+
+    @property
+    def id(self) -> str:
+        """Its name in addresses."""
+        return f"{self.track}-{self.against}"
+
+
+# Sprint's closed division runs a network that was altered in secret: what that reads is no merit
+# of an entry, and another in each run. How well an entry keeps to it is.
+PAIRS = (
+    Pair("featherweight", "size", "accuracy", ("closed", "open")),
+    Pair("sprint", "speed", "agreement", ("closed",)),
+    Pair("sprint", "speed", "accuracy", ("open",)),
+)
 
 
 @dataclass(frozen=True)
@@ -122,7 +145,7 @@ class Mark:
     alias: str | None
     division: str
     value: float
-    accuracy: float
+    right: float  # accuracy, or agreement
     is_front: bool  # nobody is better in one and as good in the other
 
 
@@ -134,19 +157,21 @@ class Board:
     all_round: tuple[AllRound, ...]
     unused: tuple[Change, ...] = ()  # decisions about no result
 
-    def marks(self, track: str) -> tuple[Mark, ...]:
-        """Return the marks of the picture of `track`, both divisions, the best accuracy first."""
-        rows = [row for one in self.tables if one.track.name == track for row in one.ranked]
-        return _marks([row for row in rows if row.accuracy is not None])
+    def marks(self, pair: Pair) -> tuple[Mark, ...]:
+        """Return the marks of the picture of `pair`, the one that is right most often first."""
+        tables = [one for one in self.tables if one.track.name == pair.track]
+        tables = [one for one in tables if one.division in pair.divisions]
+        rows = [(getattr(row, pair.against), row) for one in tables for row in one.ranked]
+        return _marks([(right, row) for right, row in rows if right is not None])
 
     @property
-    def pictures(self) -> tuple[tuple[Track, tuple[Mark, ...]], ...]:
-        """The tracks that are drawn against accuracy, with their marks that may be shown."""
+    def pictures(self) -> tuple[tuple[Pair, tuple[Mark, ...]], ...]:
+        """The pictures, with the marks that may be shown."""
         found = []
-        for name in PICTURES:
-            marks = tuple(one for one in self.marks(name) if one.alias is not None)
+        for pair in PAIRS:
+            marks = tuple(one for one in self.marks(pair) if one.alias is not None)
             if marks:
-                found.append((tracks()[name], marks))
+                found.append((pair, marks))
         return tuple(found)
 
 
@@ -196,20 +221,19 @@ def _all_round(
     )
 
 
-def _marks(rows: Sequence[Result]) -> tuple[Mark, ...]:
-    """Return the marks; one sweep from the best accuracy down finds those on the front."""
+def _marks(rows: Sequence[tuple[float, Result]]) -> tuple[Mark, ...]:
+    """Return the marks; one sweep from the most often right down finds those on the front."""
     best, found = float("inf"), []
-    rows = sorted(rows, key=lambda row: (-row.accuracy, _cost(row)))
-    for row in rows:
-        is_front = _cost(row) < best or bool(found) and _equals_last_front(row, found)
+    for right, row in sorted(rows, key=lambda pair: (-pair[0], _cost(pair[1]))):
+        is_front = _cost(row) < best or bool(found) and _equals_last_front(row, right, found)
         best = min(best, _cost(row))
-        found.append(Mark(row.alias, row.division, row.value, row.accuracy, is_front))
+        found.append(Mark(row.alias, row.division, row.value, right, is_front))
     return tuple(found)
 
 
-def _equals_last_front(row: Result, found: Sequence[Mark]) -> bool:
+def _equals_last_front(row: Result, right: float, found: Sequence[Mark]) -> bool:
     last = found[-1]
-    return last.is_front and (last.value, last.accuracy) == (row.value, row.accuracy)
+    return last.is_front and (last.value, last.right) == (row.value, right)
 
 
 def _cost(row: Result) -> float:

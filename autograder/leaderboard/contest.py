@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from assignments.catalog import Course
-from autograder.leaderboard.board import PICTURES, Board, Table, shown
+from autograder.leaderboard.board import Board, Table, shown
 from autograder.leaderboard.pages import render
 from autograder.leaderboard.picture import draw
 from autograder.leaderboard.tracks import Result
@@ -51,10 +51,7 @@ def _page(board: Board, course: Course, now: datetime) -> bytes:
         board=board,
         tracks=tracks,
         competing=len({row.submitter for table in board.tables for row in table.rows}),
-        pictures=[
-            (track, marks, draw(marks, of_track[track.name])) for track, marks in board.pictures
-        ],
-        words=PICTURES,
+        pictures=[(one, marks, draw(marks, of_track[one.track])) for one, marks in board.pictures],
         states=STATES,
         shown=shown,
         percent=lambda share: f"{100 * share:g} %",
@@ -77,17 +74,18 @@ def _json(board: Board, course: Course, now: datetime) -> bytes:
         ],
         "pareto": [
             {
-                "track": track.name,
-                "axes": [PICTURES[track.name], "accuracy"],
+                "track": pair.track,
+                "divisions": pair.divisions,
+                "axes": [pair.word, pair.against],
                 "entries": [
                     {
                         **{"alias": one.alias, "division": one.division, "value": one.value},
-                        **{"accuracy": one.accuracy, "front": one.is_front},
+                        **{pair.against: one.right, "front": one.is_front},
                     }
                     for one in marks
                 ],
             }
-            for track, marks in board.pictures
+            for pair, marks in board.pictures
         ],
     }
     return (json.dumps(document, indent=1, allow_nan=False) + "\n").encode("ascii")
@@ -127,6 +125,7 @@ def _row(row: Result) -> dict[str, Any]:
         "points": row.points if counts else None,
         "medal": row.medal if counts else None,
         "accuracy": row.accuracy if counts else None,
+        "agreement": row.agreement if counts else None,
         "state": row.state,
         "quality": row.quality if counts else None,
         "since": row.since,
@@ -136,7 +135,8 @@ def _row(row: Result) -> dict[str, Any]:
 def _rows(board: Board) -> Iterator[list[object]]:
     """Yield a line for each named entry, of all tracks."""
     head = ["track", "division", "place", "alias", "value", "unit", "ci95_low", "ci95_high"]
-    head += ["points", "medal", "accuracy", "state", "quality", "since", "baseline", "gold"]
+    head += ["points", "medal", "accuracy", "agreement", "state", "quality", "since"]
+    head += ["baseline", "gold"]
     yield head
     for table in board.tables:
         for row in table.named:
@@ -146,6 +146,7 @@ def _rows(board: Board) -> Iterator[list[object]]:
             yield [
                 *(table.track.name, table.division, place, row.alias),
                 *(facts["value"], table.track.unit, low, high),
-                *(facts[key] for key in ("points", "medal", "accuracy", "state", "quality")),
+                *(facts[key] for key in ("points", "medal", "accuracy", "agreement")),
+                *(facts[key] for key in ("state", "quality")),
                 *(row.since, table.baseline, table.line("gold")),
             ]

@@ -1,4 +1,4 @@
-"""Where things are in a picture of a track against accuracy; the template only writes it down.
+"""Where things are in a picture, a track against accuracy: the template only writes it down.
 
 A picture shows what its table says and nothing more. It is SVG in the page itself: its colours are
 the page's, light or dark, its text is text, and no library has to be there to draw it.
@@ -70,8 +70,8 @@ def draw(marks: Sequence[Mark], tables: Sequence[Table]) -> Picture:
     unit = tables[0].track.unit
     lines = [(name.removesuffix(" line"), value) for name, _, value in _lines(tables)]
     x = _Axis([math.log(one.value) for one in marks] + [math.log(v) for _, v in lines], True)
-    y = _Axis([one.accuracy for one in marks], False, most=1.0)
-    dots = [Dot(x.at(math.log(one.value)), y.at(one.accuracy), one) for one in marks]
+    y = _Axis([one.right for one in marks], False, most=1.0)
+    dots = [Dot(x.at(math.log(one.value)), y.at(one.right), one) for one in marks]
     return Picture(
         x_ticks=tuple(Tick(x.at(math.log(v)), shown_short(v, unit)) for v in _round(x)),
         y_ticks=tuple(Tick(y.at(v), f"{100 * v:g} %") for v in _even(y)),

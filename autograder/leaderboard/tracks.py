@@ -47,7 +47,8 @@ class Result:
     value: float | None = None  # None: not ranked
     ci95: tuple[float, float] | None = None
     baseline: float | None = None  # of the same run
-    accuracy: float | None = None  # on hidden digits, where the track knows it
+    accuracy: float | None = None  # on hidden digits, where it is a gate
+    agreement: float | None = None  # with the network that it must compute, where it is one
     points: float | None = None
     medal: str | None = None
     quality: str = "ok"
@@ -187,6 +188,7 @@ def _result(report: Report, one: dict[str, Any], metrics: dict[str, Any], track:
         ci95=tuple(interval) if interval else None,
         baseline=metric.get("baseline"),
         accuracy=metrics.get(f"{track}.accuracy", {}).get("value"),
+        agreement=metrics.get(f"{track}.agreement", {}).get("value"),
         points=score["points"] if score else None,
         medal=one.get("medal"),
         quality=metric.get("quality", "invalid"),

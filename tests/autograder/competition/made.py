@@ -55,11 +55,12 @@ def report(who, *results, day=1, alias=None, repository=None, isolation="full", 
     } | more
 
 
-def result(value, ci95=None, *, track="sprint", division="closed", accuracy=0.98, **more):
+def result(value, ci95=None, *, track="sprint", division="closed", **more):
     """Return one track of a report: its assignment and metrics; value None where it is refused."""
     one, baseline = tracks()[track], more.pop("baseline", BASELINES[track])
     quality, state = more.pop("quality", "ok"), more.pop("state", "ci")
     points = more.pop("points", UNSET)
+    right = more.pop("accuracy", 0.98), more.pop("agreement", 0.995)
     if points is UNSET:
         points = None if value is None else round(one.points(one.improvement(value, baseline)), 5)
     assignment = {
@@ -80,14 +81,12 @@ def result(value, ci95=None, *, track="sprint", division="closed", accuracy=0.98
         return {"assignment": assignment, "metrics": [metric | {"quality": "invalid"}]}
     metric |= {"baseline": baseline, "quality": quality} | ({"ci95": list(ci95)} if ci95 else {})
     gates = one.divisions[division]
-    found = [metric, *(_gate(track, name, least, accuracy) for name, least in gates.items())]
-    if track == "sprint" and "accuracy" not in gates:
-        found.append(_plain("sprint.accuracy", accuracy))
+    found = [metric, *(_gate(track, name, least, *right) for name, least in gates.items())]
     return {"assignment": assignment, "metrics": found}
 
 
-def _gate(track, name, least, accuracy):
-    value = accuracy if name == "accuracy" else 1.0
+def _gate(track, name, least, accuracy, agreement):
+    value = accuracy if name == "accuracy" else agreement if name == "agreement" else 1.0
     gate = {"op": ">=", "threshold": least, "passed": value >= least}
     return _plain(f"{track}.{name}", value) | {"gate": gate}
 

@@ -179,7 +179,7 @@ def test_from_entries_to_the_board_with_real_measurements(tmp_path):
     ]
     (size,), (speed,) = (one["rows"] for one in tables)
     assert (size["medal"], size["state"], size["ci95"]) == ("gold", "ci", None)
-    assert speed["state"] == "verified" and speed["accuracy"] > 0.8 and speed["points"] > 25
+    assert speed["state"] == "verified" and speed["agreement"] >= 0.99 and speed["points"] > 25
     assert len(read(tmp_path / "board" / "competition.json")["pareto"]) == 2
     text = (tmp_path / "board" / "competition.html").read_text(encoding="utf-8")
     assert "Ada" in text and "bob" not in text

@@ -50,7 +50,8 @@ def field(count, names=NAMES):
             more |= {"quality": "noisy"} if width and number % 3 == 0 else {}
             interval = (value - width, value + width) if width else None
             value = dice.choice([value] * 9 + [None])
-            found.append(result(value, interval, accuracy=dice.uniform(0.96, 1), **more))
+            more |= {"accuracy": dice.uniform(0.96, 1), "agreement": dice.uniform(0.99, 1)}
+            found.append(result(value, interval, **more))
         alias = names[number % len(names)] if number % 5 else None
         reports.append(report(f"s{number:02}", *found, day=1 + number % 20, alias=alias))
     return reports
@@ -156,13 +157,17 @@ def test_numbers_are_right_aligned_and_lie_under_each_other(visit):
 def test_each_picture_has_its_table_beside_it_with_the_same_entries(visit):
     """A dot for each row, and a name for what it shows."""
     page = visit("hostile")
-    for track, title in (("featherweight", "Size"), ("sprint", "Speed")):
-        picture = page.get_by_role("img", name=f"{title} against accuracy")
+    for name in (
+        "Size against accuracy",
+        "Speed against agreement, closed division",
+        "Speed against accuracy, open division",
+    ):
+        picture = page.get_by_role("img", name=name)
         assert picture.count() == 1
-        rows = page.locator(f"#{track} .marks tbody tr").count()
-        assert page.locator(f"#{track} .picture circle").count() == rows > 3
-        front = page.locator(f"#{track} .picture circle.first").count()
-        assert page.locator(f"#{track} .marks td:text-is('yes')").count() == front > 0
+        pair = page.locator(".pair", has=picture)
+        rows = pair.locator(".marks tbody tr").count()
+        assert pair.locator("circle").count() == rows > 1
+        assert pair.locator("circle.first").count() == pair.locator("td:text-is('yes')").count()
 
 
 def test_the_names_in_a_picture_stay_within_it(visit):

@@ -73,7 +73,8 @@ def test_the_json_has_every_named_row_and_counts_the_others(board):
     ]
     assert sprint["rows"][0] == {
         **{"rank": 1, "place": "1=", "alias": "Ada", "value": 2.25, "ci95": [2.2, 2.3]},
-        **{"points": 100, "medal": "gold", "accuracy": 0.98, "state": "ci", "quality": "ok"},
+        **{"points": 100, "medal": "gold", "accuracy": None, "agreement": 0.995},
+        **{"state": "ci", "quality": "ok"},
         "since": "2026-10-01T00:00:00.000Z",
     }
     assert (sprint["baseline"], sprint["lines"]["gold"]) == (1.0, 2.25)
@@ -126,10 +127,15 @@ def test_the_front_is_those_whom_nobody_beats_in_both(board):
     assert front == {"A": True, "B": False, "C": False}
 
 
-def test_speed_is_drawn_against_accuracy_also_where_the_gate_is_agreement(board):
-    """The closed division measures accuracy beside it."""
-    (picture,) = data(board(report("a", result(2.0, accuracy=0.978), alias="Ada")))["pareto"]
-    assert (picture["track"], picture["entries"][0]["accuracy"]) == ("sprint", 0.978)
+def test_speed_is_drawn_against_what_is_the_entrys_merit(board):
+    """Closed entries keep to a network that is altered in secret, open ones read digits."""
+    closed = report("a", result(2.0, agreement=0.992), alias="Ada")
+    opened = report("b", result(1.5, accuracy=0.978, division="open"), alias="Bob", day=2)
+    one, two = data(board(closed, opened))["pareto"]
+    assert (one["divisions"], one["axes"]) == (["closed"], ["speed", "agreement"])
+    assert one["entries"][0]["agreement"] == 0.992 and len(one["entries"]) == 1
+    assert (two["divisions"], two["axes"]) == (["open"], ["speed", "accuracy"])
+    assert [(row["alias"], row["accuracy"]) for row in two["entries"]] == [("Bob", 0.978)]
 
 
 def test_the_csv_has_a_line_for_each_named_entry_and_is_no_formula(board):
@@ -150,7 +156,7 @@ def test_the_csv_has_a_line_for_each_named_entry_and_is_no_formula(board):
 
 def test_nothing_that_is_published_tells_who_did_not_ask_or_why_one_failed(board):
     """No hash, commit, report, seed, reason, nor any figure of the unnamed."""
-    hidden = report("hash-of-bob", result(1.7731, (1.7711, 1.7752), accuracy=0.98765), day=5)
+    hidden = report("hash-of-bob", result(1.7731, (1.7711, 1.7752), agreement=0.99437), day=5)
     failed = result(None, track="decode", note="entry/decode.py: SecretError")
     named = report("hash-of-ada", result(2.0), failed, alias="Ada")
     folder = board(hidden, named)
@@ -161,7 +167,7 @@ def test_nothing_that_is_published_tells_who_did_not_ask_or_why_one_failed(board
             for secret in (one["submitter"]["id"], one["submission"]["commit"], one["report_id"]):
                 assert secret not in text, path.name
             assert str(one["grader"]["seed"]) not in text, path.name
-        for secret in ("1.77", "98.7", "0.987", "SecretError", "2026-10-05"):
+        for secret in ("1.77", "99.44", "0.99437", "SecretError", "2026-10-05"):
             assert secret not in text, path.name
 
 
@@ -257,7 +263,11 @@ def test_everything_in_a_picture_is_within_its_frame_and_has_a_scale(track, coun
     """Also where all are the same, or one alone is there."""
     values = [BASELINES[track] * (1 + (n % 7) / 9) for n in range(count)]
     reports = [
-        report(f"s{n}", result(value, track=track, accuracy=1 - n / 1000), alias="W" * 24)
+        report(
+            f"s{n}",
+            result(value, track=track, accuracy=1 - n / 1000, agreement=1 - n / 4000),
+            alias="W" * 24,
+        )
         for n, value in enumerate(values)
     ]
     found = build(reports)

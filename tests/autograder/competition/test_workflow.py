@@ -89,7 +89,7 @@ def test_a_pushed_entry_is_measured_signed_told_and_ranked_and_again_in_the_fina
     (table,) = json.loads((tmp_path / "board/competition.json").read_text())["tables"]
     (row,) = table["rows"]
     assert (row["alias"], row["place"], row["state"]) == ("Ada", "1", "verified")
-    assert row["accuracy"] > 0.9 and row["ci95"][0] <= row["value"] <= row["ci95"][1]
+    assert row["agreement"] >= 0.99 and row["ci95"][0] <= row["value"] <= row["ci95"][1]
 
     calls = (runner.folder / "docker.log.run").read_text().splitlines()
     for flag in ("--network none", "--read-only", "--cap-drop ALL", "--user 65532:65532"):
