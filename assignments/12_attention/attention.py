@@ -370,11 +370,12 @@ def _bias(attn_mask: Tensor | None, dtype: np.dtype) -> np.ndarray | None:
 def _require_fit(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None) -> None:
     """Refuse what attention cannot be computed of; see `scaled_dot_product_attention`."""
     for name, x in (("query", query), ("key", key), ("value", value)):
-        if not isinstance(x, Tensor) or x.dtype.kind != "f" or x.dtype != query.dtype:
+        known = isinstance(x, Tensor) and x.data.dtype
+        if not known or known.kind != "f" or known != query.data.dtype:
             kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
             wanted = "expected Tensors of one floating dtype"
             raise TypeError(f"attention: {wanted}, got {name} of {kind}: convert with astype")
-    q, k, v = query.shape, key.shape, value.shape
+    q, k, v = query.data.shape, key.data.shape, value.data.shape
     fit = min(len(q), len(k), len(v)) >= 2 and q[:-2] == k[:-2] == v[:-2]
     if not fit or q[-1] != k[-1] or k[-2] != v[-2] or not q[-1]:
         wanted = "expected query (..., L, E), key (..., S, E) and value (..., S, D)"

@@ -456,7 +456,7 @@ def sample(chances: np.ndarray, generator: np.random.Generator) -> np.ndarray:
 
 def by_columns(x: np.ndarray) -> np.ndarray:
     """Copy x (..., D) so that the numbers of a column are neighbours in memory, D columns."""
-    return np.moveaxis(np.ascontiguousarray(np.moveaxis(x, -1, 0)), 0, -1)
+    return np.ascontiguousarray(x.reshape(-1, x.shape[-1]).T).T.reshape(x.shape)
 
 
 @vjp(by_columns)
@@ -486,15 +486,16 @@ def _shape(normalized_shape) -> tuple[int, ...]:
 def _require_norm(name: str, x: Tensor, *parameters: Tensor) -> None:
     """Refuse what is not of one floating dtype, and parameters in which no row of x fits."""
     for tensor in (x, *parameters):
-        if not isinstance(tensor, Tensor) or tensor.dtype.kind != "f" or tensor.dtype != x.dtype:
+        known = isinstance(tensor, Tensor) and tensor.data.dtype
+        if not known or known.kind != "f" or known != x.data.dtype:
             kind = tensor.dtype if isinstance(tensor, Tensor) else type(tensor).__name__
             raise TypeError(f"{name}: expected Tensors of one floating dtype, got {kind}")
-    weight, bias = parameters[0], parameters[-1]
-    if not weight.size or x.shape[x.ndim - weight.ndim :] != weight.shape:
-        wanted = f"expected x (..., {', '.join(map(str, weight.shape))}), as weight has it"
-        raise ValueError(f"{name}: {wanted}, got {x.shape}")
-    if bias.shape != weight.shape:
-        raise ValueError(f"{name}: expected a bias {weight.shape}, got {bias.shape}")
+    shape, row, bias = x.data.shape, parameters[0].data.shape, parameters[-1].data.shape
+    if 0 in row or shape[len(shape) - len(row) :] != row:
+        wanted = f"expected x (..., {', '.join(map(str, row))}), as weight has it"
+        raise ValueError(f"{name}: {wanted}, got {shape}")
+    if bias != row:
+        raise ValueError(f"{name}: expected a bias {row}, got {bias}")
 
 
 def _require_sampling(temperature: float, top_k: int | None, top_p: float | None) -> None:
