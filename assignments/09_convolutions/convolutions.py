@@ -288,13 +288,31 @@ def _added_up(g, weight, groups, slide, size):
     return channels_first(result)
 
 
-def has_few_channels(x, weight, groups: int) -> bool:
+def has_few_channels(x, weight, groups: int, outputs: int = NARROW - 1) -> bool:
     """Is a pixel so short that loops over it cost more than its numbers, and are there many images?
 
-    Then the form of choice is `few_channels_array`.
+    And not more than so many outputs, or one more if the images lie last already: then the form of
+    choice is `few_channels_array`, as what follows is to gain by the order of its result.
     """
-    narrow = 0 < x.shape[1] * weight.shape[3] < 2 * NARROW and 0 < len(weight) <= NARROW
+    most = NARROW if lie_last(x) else outputs
+    narrow = 0 < x.shape[1] * weight.shape[3] < 2 * NARROW and 0 < len(weight) <= most
     return narrow and groups == 1 and NARROW <= len(x) <= MANY
+
+
+def lie_last(x: np.ndarray) -> bool:
+    """Say whether images lie last in memory, as those that `few_channels_array` returns."""
+    return x.ndim == 4 and x.strides[0] < x.strides[1]
+
+
+def side_by_side(x: np.ndarray) -> np.ndarray:
+    """Return the same images, with the channels of a pixel side by side in memory."""
+    return channels_first(np.ascontiguousarray(channels_last(x)))
+
+
+@vjp(side_by_side, linear=True)
+def side_by_side_rule(y, x):
+    """The gradient, in the order of x."""
+    return lambda g: _as_in(x, g)
 
 
 def images_last(x: np.ndarray) -> np.ndarray:
@@ -387,11 +405,13 @@ class Tiles:
     def added_up(cls, g, weight, how, size) -> np.ndarray:
         """Return the gradient of x, (N, C, H, W) with the images last in memory, by `add`.
 
-        In tiles of four outputs, if they fit, a window of which has fewer numbers than four have.
+        In tiles of four, if they fit, where adding takes longer than the product with more zeros.
         """
-        tiles, g = cls(size, weight, *how, tuple(2 - n % 2 for n in g.shape[2:])), images_last(g)
-        (down, right), matrix = tiles.tile, tiles.matrix(weight).T
-        parts = [g[:, i::down, j::right] for i, j in np.ndindex(*tiles.tile)]
+        four = how[0] == (1, 1) and len(weight) <= NARROW
+        tile = tuple(2 - n % 2 if four else 1 for n in g.shape[2:])
+        tiles, g = cls(size, weight, *how, tile), images_last(g)
+        (down, right), matrix = tile, tiles.matrix(weight).T
+        parts = [g[:, i::down, j::right] for i, j in np.ndindex(*tile)]
         parts, framed = np.concatenate(parts), tiles.room(g.shape[3], g.dtype)
         for lines in _cut(parts.shape[1], len(matrix) * parts[0, 0].nbytes, ADDED_BYTES):
             tiles.add(framed, lines, matrix @ parts[:, lines].reshape(len(parts), -1))
@@ -457,8 +477,11 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1) -> T
     if isinstance(padding, str):
         padding = _named_padding(padding, weight.shape[2:], stride, dilation)
     how = {"stride": stride, "padding": _pair("conv2d", "padding", padding, 0)}
-    op = few_channels_array if has_few_channels(x, weight, groups) else conv2d_array
-    return apply(op, x, weight, bias, **how, dilation=dilation, groups=groups)
+    how |= {"dilation": dilation, "groups": groups}
+    if has_few_channels(x.data, weight.data, groups):
+        return apply(few_channels_array, x, weight, bias, **how)
+    x = apply(side_by_side, x) if lie_last(x.data) else x
+    return apply(conv2d_array, x, weight, bias, **how)
 
 
 def _named_padding(padding, kernel, stride, dilation):
@@ -895,6 +918,7 @@ class BatchNorm1d(Module):
         tracked, momentum = self.num_batches_tracked, self.momentum
         if momentum is None:
             momentum = 1 / (1 + tracked.item()) if tracked is not None else 0
+        x = apply(side_by_side, x) if lie_last(x.data) else x
         state = (self.running_mean, self.running_var, self.weight, self.bias)
         y = batch_norm(x, *state, self.training or tracked is None, momentum, self.eps)
         if self.training and tracked is not None:

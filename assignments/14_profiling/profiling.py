@@ -218,7 +218,8 @@ def per_input(cost: int) -> Callable:
 
 
 moves = (np.reshape, np.transpose, np.broadcast_to, np.copy, cast, concatenate, getitem, np.where)
-flops(*moves, embeddings.embedding_array, transformers.by_columns)(per_number(0))
+moves += (embeddings.embedding_array, convolutions.side_by_side, transformers.by_columns)
+flops(*moves)(per_number(0))
 flops(pow, activations.relu_array)(per_number(1))
 flops(np.clip, activations.leaky_relu_array)(per_number(2))  # two comparisons; one and a product
 flops(activations.sigmoid_array)(per_number(4))  # 1 / (1 + exp(-x))

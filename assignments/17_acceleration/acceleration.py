@@ -824,7 +824,8 @@ def _fuse_pool(layers, x):
         return None
     settings = dict(zip(("stride", "padding", "dilation", "groups"), how, strict=True))
     inputs = (x, conv.weight, conv.bias)
-    op = few_pool_array if has_few_channels(x, conv.weight, conv.groups) else conv_pool_array
+    few = has_few_channels(x.data, conv.weight.data, conv.groups, convolutions.NARROW)
+    op = few_pool_array if few else conv_pool_array
     return 3, apply(op, *inputs, **settings, pool=pool, kept=_kept(inputs))
 
 

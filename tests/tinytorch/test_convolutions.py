@@ -24,21 +24,11 @@ from tinytorch.convolutions import (
     avg_pool2d,
     batch_norm,
     conv2d,
-    conv2d_array,
     conv2d_loops,
-    few_channels_array,
     max_pool2d,
 )
 from tinytorch.layers import Flatten, Sequential
-from tinytorch.tensor import (
-    Tensor,
-    apply,
-    default_generator,
-    from_numpy,
-    manual_seed,
-    randn,
-    set_runner,
-)
+from tinytorch.tensor import Tensor, default_generator, from_numpy, manual_seed, set_runner
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -177,50 +167,6 @@ def test_the_gradients_of_a_convolution_are_the_slopes(case):
     """Finite differences in float64 agree to 1e-6."""
     x, weight, bias, how = case
     check_grads(lambda x, w, b: conv2d(x, w, b, *how), x, weight, bias)
-
-
-@given(cases())
-@settings(deadline=None, max_examples=25)
-def test_few_channels_are_the_same_with_the_images_last(case):
-    """Result and gradients, with lines of pixels and with images that fill several blocks."""
-    x, weight, bias, (*how, _) = case
-    x = np.concatenate([x, x[::-1] / 2, np.ones_like(x, shape=(1, *x.shape[1:]))])
-    x, how = x[:, : weight.shape[1]], (*how, 1)
-    got = few_channels_array(x, weight, bias, *how)
-    np.testing.assert_allclose(got, conv2d_loops(x, weight, bias, *how), atol=1e-11)
-    names = ("stride", "padding", "dilation", "groups")
-    settings = dict(zip(names, how, strict=True))
-    for leaves in ((x, weight, bias), (x, weight)):
-
-        def few(x, weight, bias=None):
-            return apply(few_channels_array, x, weight, bias, **settings)
-
-        check_grads(few, *leaves)
-
-
-@pytest.mark.parametrize("budget", [1, 1 << 20])
-def test_many_images_of_few_channels_go_images_last(budget, monkeypatch):
-    """In float32, with gradients, as the same images in two batches of few do."""
-    monkeypatch.setattr(convolutions, "COLUMN_BYTES", budget)
-    monkeypatch.setattr(convolutions, "ADDED_BYTES", budget)
-    manual_seed(0)
-    layer = Sequential(Conv2d(2, 5, 3, padding=1), ReLU(), MaxPool2d(2), Conv2d(5, 3, 2))
-    images, found = randn(28, 2, 9, 8), []
-    for batches in ([images], [images[:14], images[14:]]):
-        x = [batch.detach() for batch in batches]
-        for batch in x:
-            batch.requires_grad = True
-        y = [layer(batch) for batch in x]
-        op = y[0].recipe.op
-        sum((part * part).sum() for part in y).backward()
-        grads = [p.grad.data for p in layer.parameters()]
-        layer.zero_grad()
-        parts = (np.concatenate([t.data for t in y]), np.concatenate([t.grad.data for t in x]))
-        found.append((op, [*parts, *grads]))
-    (one, got), (two, want) = found
-    assert (one, two) == (few_channels_array, conv2d_array)
-    for one, two in zip(got, want, strict=True):
-        np.testing.assert_allclose(one, two, rtol=2e-5, atol=2e-5)
 
 
 @given(st.integers(0, 99), pairs, pairs)
