@@ -14,7 +14,7 @@ from autograder.leaderboard.board import Mark, Table
 
 WIDTH, HEIGHT = 440, 300
 LEFT, RIGHT, TOP, BOTTOM = 52, 14, 26, 46  # margins
-LETTER, WIDE = 7.2, 12.0  # the width of one at most, nearly, in names that are 12 high
+LETTER, WIDE = 8.0, 14.0  # the width of one at most, nearly, in names that are 12 high
 ROUND = ((10,), (10, 30), (10, 20, 50), (10, 15, 20, 30, 40, 50, 60, 80), tuple(range(10, 100)))
 STEPS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
 MORE = 0.06  # of the span, left free at both ends
@@ -158,8 +158,8 @@ def _box(dot: Dot) -> tuple[float, float, float, float]:
 def _places(dot: Dot) -> list[tuple[Name, tuple[float, float, float, float]]]:
     """Return where a name can stand, within the frame: right of the dot, left, and above."""
     text = dot.mark.alias or ""
-    width = sum(LETTER if one.isascii() and not one.isupper() else WIDE for one in text)
-    found = []
+    is_wide = [not one.isascii() or one.isupper() or one in "mw@%" for one in text]
+    width, found = sum(WIDE if one else LETTER for one in is_wide), []
     for x, y, anchor in (
         (dot.x + 9, dot.y + 4, "start"),
         (dot.x - 9, dot.y + 4, "end"),
