@@ -10,6 +10,7 @@ import pytest
 
 from assignments.competition.tracks import tracks
 from autograder.competition.identity import digest
+from autograder.github import races
 from autograder.github.feedback import MARKER as GRADE
 from autograder.github.races import MARKER
 from autograder.report.redact import redact
@@ -233,3 +234,13 @@ def test_a_name_that_is_taken_back_is_told_to_nobody(course):
     course.race(result(1.5, (1.45, 1.55)))
     (comment,) = course.comments(bob)
     assert "| 1 | *not named* | |" in comment and "Ada" not in comment
+
+
+def test_new_rules_measure_every_entry_again(course, monkeypatch):
+    """A change of the grader makes the published results of another suite; force does the same."""
+    course.github.add("ada").push(WORK | ENTRY)
+    course.race(result(*SPRINT))
+    assert course.plan().jobs == () and len(course.plan(force=True).jobs) == 1
+    monkeypatch.setattr(races, "digest", lambda: "sha256:" + "3" * 64)
+    (job,) = course.plan().jobs
+    assert job.attempt == 2 and job.supersedes == course.raced()[0]["report_id"]
