@@ -59,10 +59,11 @@ def linear_array(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None) -> 
     # is faster the other way round, by more than turning the result over takes, as measured; and
     # where x lies in memory column by column, so may the result.
     outputs, inputs = weight.shape
-    few = 3 * len(rows) * outputs <= inputs * (outputs - len(rows))
-    y = (weight @ rows.T).T if few or rows.flags.fnc else rows @ weight.T
-    if not rows.flags.fnc:
-        y = np.ascontiguousarray(y)
+    if not rows.flags.fnc and 3 * len(rows) * outputs > inputs * (outputs - len(rows)):
+        y = rows @ weight.T
+    else:
+        y = (weight @ rows.T).T
+        y = y if rows.flags.fnc else np.ascontiguousarray(y)
     if bias is not None:
         y += bias
     return y if x.ndim <= 2 else y.reshape(*x.shape[:-1], len(weight))
