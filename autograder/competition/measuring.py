@@ -46,8 +46,8 @@ class Effort:
     seeds: int = 15  # of track C
     train_s: float = 60.0  # CPU time of track D
     spread: float = 0.02  # bits by which its two seeds may differ
-    pieces: int = 96  # of the hidden text, at once
-    reveals: int = 64  # letters of each that are predicted
+    pieces: int = 384  # of the hidden text, at once: many, as letters of one are alike
+    reveals: int = 16  # letters of each that are predicted
 
 
 @dataclass(frozen=True)
