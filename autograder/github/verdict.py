@@ -7,7 +7,6 @@ claim only says which of them passed, and what may be told of those that did not
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -22,13 +21,13 @@ from assignments.catalog import Assignment, Course
 from autograder.errors import AutograderError, SubmissionError
 from autograder.github.job import Job, Plan
 from autograder.intake.folder import open_folder, read_file
+from autograder.report.alias import is_made
 from autograder.report.build import overall_status, refused, utc
 from autograder.report.schema import validate
 from autograder.report.submitter import submitter_id
 from autograder.sandbox.text import one_line
+from autograder.scores.document import REPORT_BYTES, parse
 from autograder.suite import Case, load_suite
-
-REPORT_BYTES = 8 << 20
 
 
 class ClaimError(AutograderError):
@@ -60,12 +59,9 @@ def _file(folder: Path, *names: str) -> bytes:
 
 def _parsed(content: bytes) -> dict[str, Any]:
     try:
-        report = json.loads(content)
-    except (ValueError, RecursionError):
-        raise ClaimError("the raw report is no JSON") from None
-    if not isinstance(report, dict):
-        raise ClaimError("the raw report is no JSON object")
-    return report
+        return parse(content)
+    except ValueError as error:
+        raise ClaimError(f"the raw report: {error}") from None
 
 
 def _code(content: bytes) -> int:
@@ -125,6 +121,8 @@ def hold_against_plan(claim: dict[str, Any], job: Job, plan: Plan) -> None:
     for what, (came, expected) in facts.items():
         if came != expected:
             raise ClaimError(f"{what}: expected {expected}, the raw report has {came}")
+    if not is_made(claim["leaderboard"]):
+        raise ClaimError("the raw report has an alias that no grader makes")
     if claim.get("status") == "ungradable":
         raise ClaimError("the grader says that it could not grade")
 

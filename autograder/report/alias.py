@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from pathlib import Path
+from typing import Any
 
 try:
     import tomllib
@@ -38,6 +39,15 @@ def read_alias(root: Path) -> tuple[str | None, str | None]:
     if not isinstance(alias, str) or not clean_alias(alias):
         return None, f'{FILE} names nobody: write one line, alias = "your name"'
     return clean_alias(alias), None
+
+
+def is_made(leaderboard: dict[str, Any]) -> bool:
+    """Tell whether the part `leaderboard` of a report is one that `read_alias` leads to."""
+    alias = leaderboard["alias"]
+    return leaderboard["opt_in"] == (alias is not None) and alias in (
+        None,
+        clean_alias(alias or ""),
+    )
 
 
 def clean_alias(alias: str) -> str:

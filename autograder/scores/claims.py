@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from assignments.catalog import Assignment, Course
 from autograder.errors import GraderError
-from autograder.report.alias import clean_alias
+from autograder.report.alias import is_made
 from autograder.report.build import course_id
 from autograder.report.kinds import is_competition
 from autograder.scores import races
@@ -126,9 +126,7 @@ def _unknown(report: Report, rules: Rules) -> Iterator[str]:
 def _odd(report: Report, rules: Rules) -> Iterator[str]:
     if created(report) > rules.now + CLOCKS:
         yield f"it was made at {report['created_at']}, which is still to come"
-    board = report["leaderboard"]
-    alias = board["alias"]
-    if (alias is not None) != board["opt_in"] or alias is not None and clean_alias(alias) != alias:
+    if not is_made(report["leaderboard"]):
         yield "its alias is none that the grader makes"
 
 

@@ -16,6 +16,7 @@ from autograder.competition.states import CI, SELF_RUN, VERIFIED
 Report = dict[str, Any]
 PREFIX = "competition-"
 CLOSE = 1e-3
+LEAST, MOST = 1e-9, 1e12  # of any quantity: beyond, nobody can compute with it or draw it
 RATIO = "×"  # its baseline is 1: the baseline of the same run
 
 
@@ -68,16 +69,16 @@ def _result(one: dict[str, Any], track: Track, metrics: dict[str, Any]) -> Itera
     """Say what is wrong with a result that claims points."""
     metric = metrics.get(track.name, {})
     value, baseline = metric.get("value"), metric.get("baseline")
-    if not value or not baseline or min(value, baseline) <= 0:
-        yield f"{track.name} has points and no result above 0"
+    if value is None or baseline is None or not _is_sane(value, baseline):
+        yield f"{track.name} has points and no result of {LEAST:g} to {MOST:g}"
         return
     if (metric["unit"], metric["direction"]) != (track.unit, track.direction):
         yield f"{track.name} is measured in {metric['unit']!r}, expected {track.unit!r}"
     if track.unit == RATIO and baseline != 1:
         yield f"the baseline of {track.name} is {baseline:g}, expected 1"
     low, high = metric.get("ci95", (value, value))
-    if not 0 < low <= high:
-        yield f"the interval of {track.name} is {low:g} to {high:g}"
+    if not (low <= value <= high and _is_sane(low, high)):
+        yield f"the interval of {track.name} is {low:g} to {high:g}, around {value:g}"
     for name, least in track.divisions[one.get("division", "closed")].items():
         yield from _gate(f"{track.name}.{name}", least, metrics)
     points = track.points(track.improvement(value, baseline))
@@ -92,8 +93,12 @@ def _gate(name: str, least: float, metrics: dict[str, Any]) -> Iterator[str]:
     value, gate = metric.get("value"), metric.get("gate")
     if value is None or gate is None:
         yield f"{name} was not measured"
-    elif gate != {"op": ">=", "threshold": least, "passed": True} or value < least:
-        yield f"{name} is {value:g}, expected at least {least:g}"
+    elif gate != {"op": ">=", "threshold": least, "passed": True} or not least <= value <= 1:
+        yield f"{name} is {value:g}, expected at least {least:g}, and 1 at most"
+
+
+def _is_sane(*quantities: float) -> bool:
+    return all(LEAST <= one <= MOST for one in quantities)
 
 
 def _total(report: Report) -> Iterator[str]:

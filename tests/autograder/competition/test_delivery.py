@@ -144,6 +144,8 @@ def test_what_is_published_is_what_the_leaderboard_reads(course, tmp_path):
         (lambda one: one["submission"].update(digest="sha256:" + "2" * 64), "files graded"),
         (lambda one: one["metrics"][1].update(value=0.5), "agreement is 0.5"),
         (lambda one: one["metrics"][0].update(value="2"), "does not fit"),
+        (lambda one: one["metrics"][1].update(value=float("nan")), "it has the number NaN"),
+        (lambda one: one["leaderboard"].update(opt_in=True, alias="\ud800"), "no grader makes"),
     ],
 )
 def test_a_claim_that_does_not_follow_is_our_fault_until_it_does(course, change, reason):
@@ -244,3 +246,25 @@ def test_new_rules_measure_every_entry_again(course, monkeypatch):
     monkeypatch.setattr(races, "digest", lambda: "sha256:" + "3" * 64)
     (job,) = course.plan().jobs
     assert job.attempt == 2 and job.supersedes == course.raced()[0]["report_id"]
+
+
+@pytest.mark.parametrize("taken_back", [False, True])
+def test_a_grading_that_failed_takes_no_name_and_gives_none_back(course, taken_back):
+    """What was said before it counts: on the comments as on the board."""
+    ada, bob = (course.github.add(name) for name in ("ada", "bob"))
+    ada.push(WORK | ENTRY)
+    course.race(result(*SPRINT), alias="Ada")
+    modules = super(Race, course)
+    if taken_back:
+        ada.push(WORK)
+        course.publish(course.grade(modules.plan()))
+    ada.push(WORK | {"tinytorch/tensor.py": "x = 2\n"})
+    plan = modules.plan()
+    raw = course.grade(plan)
+    course.put(plan, plan.shards[0][0], [])
+    course.publish(raw)
+    assert course.reports()[-1]["status"] == "ungradable"
+    bob.push(WORK | {"entry/sprint.py": "y = 2\n"})
+    course.race(result(1.5, (1.45, 1.55)))
+    (comment,) = course.comments(bob)
+    assert ("| 1 | *not named* | |" in comment) == taken_back != ("Ada" in comment)
