@@ -8,6 +8,7 @@ competition/…, told/…                     the same of the competition
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -36,7 +37,7 @@ class Published:
     def __init__(self, folder: Path, area: str = MODULES):
         """Read one of the AREAS of the clone `folder`."""
         self.folder, self.area = folder, area
-        self.reports = cache(self._reports)
+        self.reports = cache(lambda repository: list(self.read(repository)))
 
     def repositories(self) -> list[int]:
         """Return the ids of all repositories that have reports."""
@@ -61,11 +62,6 @@ class Published:
         commit = last["submission"]["commit"]
         same = [one for one in self.reports(repository) if one["submission"]["commit"] == commit]
         return whole(same) if commit else last
-
-    def last(self, repository: int) -> dict[str, Any] | None:
-        """Return the report that was published last, without reading the others."""
-        files = self._files(repository)
-        return _read(files[-1]) if files else None
 
     def earlier(self, repository: int, report: dict[str, Any]) -> dict[str, Any] | None:
         """Return the last graded report of another commit before this one."""
@@ -105,9 +101,10 @@ class Published:
     def _files(self, repository: int) -> list[Path]:
         return sorted((self.folder / self.area / str(repository)).glob("*.json"))
 
-    def _reports(self, repository: int) -> list[dict[str, Any]]:
+    def read(self, repository: int) -> Iterator[dict[str, Any]]:
+        """Yield the reports about `repository`, in the order of their ids, and keep none."""
         found = (_read(path) for path in self._files(repository))
-        return [one for one in found if isinstance(one, dict) and "report_id" in one]
+        yield from (one for one in found if isinstance(one, dict) and "report_id" in one)
 
 
 def _is_of(report: dict[str, Any], commit: str, content: Content) -> bool:

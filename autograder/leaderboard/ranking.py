@@ -132,15 +132,27 @@ def _columns(modules: Iterable[dict[str, Any]]) -> tuple[Column, ...]:
 def chosen_names(reports: Iterable[Report]) -> dict[str, str | None]:
     """Return the alias of each submitter's newest submission, made unique: the first keeps it.
 
-    Being graded and competing count alike: who takes the name back is named on neither board.
+    Being graded and competing count alike: who takes the name back is named on neither board. Of
+    what could not be read, or where the grader failed, nobody knows whether it asks for a name.
     """
     taken: set[str] = set()
     aliases: dict[str, str | None] = {}
     for submitter, theirs in by_submitter(reports).items():
-        received = [report for report in theirs if report["submission"]["digest"]]
-        alias = received[-1]["leaderboard"]["alias"] if received else None
+        told = sorted(filter(says_name, theirs), key=_pushed)
+        alias = told[-1]["leaderboard"]["alias"] if told else None
         aliases[submitter] = alias and _unique(alias, taken)
     return aliases
+
+
+def says_name(report: Report) -> bool:
+    """Tell whether a report says if its student wants to be named."""
+    return bool(report["submission"]["digest"]) and report["status"] != "ungradable"
+
+
+def _pushed(report: Report) -> str:
+    """Return when the server saw a push, which may be graded after a later one; "" elsewhere."""
+    origin = report["submission"]
+    return origin["submitted_at"] if "repository_id" in origin else ""
 
 
 def _unique(alias: str, taken: set[str]) -> str:

@@ -64,12 +64,12 @@ def test_what_could_not_be_graded_is_no_zero_and_nobody_vanishes_meanwhile():
     """The grade from before stays until there is a new one."""
     reports = [
         report("a", 70, number=1, alias="a"),
-        report("a", 0, number=2, alias="a", status="ungradable", supersedes=1),
-        report("b", 0, number=3, alias="b", status="ungradable"),
+        report("a", 0, number=2, status="ungradable", supersedes=1),
+        report("b", 0, number=3, status="ungradable"),
     ]
     standing = rank(reports)
     assert [row.alias for row in standing.rows] == ["a"] and standing.rows[0].total == 70
-    assert standing.waiting == ("b",)
+    assert standing.waiting == (None,)
 
 
 def test_a_report_that_was_superseded_by_a_grade_no_longer_counts():
@@ -173,6 +173,15 @@ def test_the_newest_submission_decides_about_the_name():
     failed = report("a", 0, number=4, status="ungradable")
     failed["submission"]["digest"] = None
     assert rank([*reports, failed]).rows[0].alias == "new"
+
+
+def test_an_earlier_push_that_is_graded_later_brings_no_name_back():
+    """The order of pushes counts, as the server saw them."""
+    last = report("a", 50, number=1, minutes=9)
+    late = report("a", 50, number=2, minutes=3, alias="a")
+    for one in (last, late):
+        one["submission"]["repository_id"] = 7
+    assert rank([last, late]).rows[0].alias is None
 
 
 @pytest.mark.parametrize("twin", ["Ada", "ADA", "ａｄａ", "A\u200dda", "Àda", "A da"])
