@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from assignments.catalog import Course, tomllib
 from assignments.competition.tracks import DIVISIONS, tracks
 from assignments.term import Key, TermError, checked
-from autograder.competition.states import DISPUTED, SELF_RUN, VERIFIED, WITHDRAWN, advance
+from autograder.competition.states import CI, DISPUTED, SELF_RUN, VERIFIED, WITHDRAWN, advance
 from autograder.errors import GraderError
 from autograder.policy.overrides import Who, moment
 
@@ -66,7 +66,8 @@ class Change:
 
     def applied(self, state: str) -> str:
         """Return the state that a result of `state` is in by this; GraderError if it cannot be."""
-        if state == self.to:
+        doubted = state != CI or self.report is not None  # of a student nobody verifies the rest
+        if state == self.to or self.to == VERIFIED and not doubted:
             return state
         try:
             return advance(state, self.to)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
@@ -93,30 +94,36 @@ def compete_all(
 
 
 def folders(sources: Sequence[str], out: Path) -> list[Path]:
-    """Return where each submission's files go: `out` for one, else below it, none in another's.
+    """Return where each submission's files go: `out` for one, else below it, each in its own.
 
     Example: ["a/work", "b/work"] -> [out/work, out/work-2]
     """
     if len(sources) == 1:
         return [out]
-    found: list[Path] = []
+    found = [out / "ledger"]  # nobody's
     for source in sources:
-        name, number = Path(source).absolute().name, 2
+        name, number = os.path.basename(os.path.abspath(source)) or "submission", 2
         folder = out / name
         while folder in found:
             folder, number = out / f"{name}-{number}", number + 1
         found.append(folder)
-    return found
+    return found[1:]
 
 
 def _require_free(folder: Path) -> None:
-    """Refuse to write over the report of another grading."""
+    """Refuse to write over what is no report of the competition."""
     path = folder / "report.json"
-    if path.is_file():
-        earlier = json.loads(path.read_bytes())
-        if any(one["kind"] == "module" for one in earlier["assignments"]):
-            cure = "choose another --out, and name the ledger with --ledger"
-            raise SubmissionError(f"{path}: the report of modules is there; {cure}")
+    if path.is_file() and not _is_of_competition(path.read_bytes()):
+        cure = "choose another --out, and name the ledger with --ledger"
+        raise SubmissionError(f"{path}: a report of modules, or another file, is there; {cure}")
+
+
+def _is_of_competition(content: bytes) -> bool:
+    try:
+        kinds = {one["kind"] for one in json.loads(content)["assignments"]}
+    except (ValueError, LookupError, TypeError):
+        return False
+    return "module" not in kinds
 
 
 def _tell(judged: Sequence[Judged], book: Ledger, decided: Sequence[Change]) -> None:

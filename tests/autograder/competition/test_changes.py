@@ -58,6 +58,15 @@ def test_what_is_measured_after_the_decision_is_a_new_result(decide):
     assert states([*REPORTS, mended], decide(("a", "disputed", 9)))["a"] == ("1", "ci")
 
 
+def test_what_is_pushed_during_a_dispute_is_not_verified_along_with_it(decide):
+    """Only the final verifies what nobody looked at."""
+    between = report("a", result(2.2), day=10, repository=7)
+    decided = decide(("a", "disputed", 9), ("a", "verified", 12))
+    assert states([*REPORTS, between], decided)["a"] == ("1", "verified")
+    better = build([between], decided).tables[0].rows[0]
+    assert (better.value, better.state) == (2.2, "ci")
+
+
 def test_a_decision_is_about_a_repository_a_submitter_or_one_report(decide):
     """Whichever name staff know."""
     for who in ("repository = 7\n", WHO.format(who="a"), f'report = "{REPORTS[0]["report_id"]}"\n'):

@@ -109,6 +109,23 @@ def test_submissions_of_one_name_have_folders_of_their_own(tmp_path):
     assert report.folders(["a/work"], tmp_path) == [tmp_path]
 
 
+def test_no_name_leads_out_of_the_folder_or_into_the_ledger(tmp_path):
+    """Whatever stands on the command line."""
+    inside = report.folders(["..", "a/..", "/", "race/ledger", "ledger"], tmp_path)
+    assert {path.parent for path in inside} == {tmp_path} and len(set(inside)) == 5
+    assert not {"..", "ledger"} & {path.name for path in inside}
+
+
+@pytest.mark.parametrize("there", [b"mine", b"[]", b'{"assignments": [{"kind": "module"}]}'])
+def test_what_is_no_report_of_the_competition_is_not_written_over(tmp_path, there):
+    """It is said in one line, and stays."""
+    folder, out = submission(tmp_path / "ada"), tmp_path / "out"
+    build.folder(out, {"report.json": there})
+    done = run(folder, "--out", out)
+    assert done.exit_code == 2 and "choose another --out" in done.output
+    assert (out / "report.json").read_bytes() == there
+
+
 def test_a_table_is_narrow_enough_to_read(tmp_path):
     """Names and figures are whole at eighty columns; what is measured is told before."""
     folder, out, told = submission(tmp_path / "ada", "featherweight"), tmp_path / "out", []
@@ -194,7 +211,7 @@ def test_a_ledger_may_be_shared_with_the_class_and_nothing_is_overwritten(tmp_pa
     assert done.exit_code == 0, done.output
     earlier = (grades / "ada" / "report.json").read_bytes()
     done = run(folder, "--track", "A", "--out", grades / "ada")
-    assert done.exit_code == 2 and "the report of modules is there; choose another" in done.output
+    assert done.exit_code == 2 and "a report of modules, or another file, is there" in done.output
     assert (grades / "ada" / "report.json").read_bytes() == earlier
     ledger = grades / "ledger"
     done = run(folder, "--track", "A", "--out", tmp_path / "race", "--ledger", ledger)

@@ -7,7 +7,8 @@ import time
 import numpy as np
 import pytest
 
-from autograder.competition import sprint
+from autograder.competition import featherweight, sprint
+from autograder.competition.arena import Outcome
 from autograder.competition.lane import Lane
 from autograder.competition.measuring import Effort, Ratio, interval
 from autograder.competition.refusal import Refused
@@ -149,3 +150,11 @@ def test_every_timed_answer_is_checked(box):
         result = judged(entries.gold("sprint"), "sprint", box)
     timed = sum(result.outcome.details[f"batch_{n}"]["calls"] for n in (1, 256))
     assert sum(found) > timed > 2 * QUICK.blocks
+
+
+def test_an_interval_holds_the_value_that_it_is_of(monkeypatch):
+    """The board refuses any other, and resamples may all miss it."""
+    found = Outcome(2.0, 4.0, (), ci95=(3.0, 3.5))
+    monkeypatch.setattr(featherweight, "judge", lambda arena: found)
+    result = judged(entries.gold("featherweight"), "featherweight", None)
+    assert result.outcome.ci95 == (2.0, 3.5)
