@@ -152,6 +152,11 @@ def test_training_and_compressing_are_told_no_test(monkeypatch, grade):
     """Workers that get weights see tests, each once, and those that make weights see none."""
     asked, told, drawn = [], [], []
     exchange, run, real = Worker.exchange, Worker.run, deployment.in_use
+    stream = Worker.stream
+
+    def begin(worker, probe, inputs, question, answer):
+        asked.append((worker.pid, question.tobytes()))  # it is sent: only its form may be known
+        return stream(worker, probe, inputs, question, answer)
 
     def note(worker, question, answer):
         asked.append((worker.pid, question.tobytes()))
@@ -162,6 +167,7 @@ def test_training_and_compressing_are_told_no_test(monkeypatch, grade):
         return real(trainee, task, *rest)
 
     monkeypatch.setattr(Worker, "exchange", note)
+    monkeypatch.setattr(Worker, "stream", begin)
     monkeypatch.setattr(
         Worker,
         "run",
