@@ -164,13 +164,13 @@ def milestone(number: int, seed: int, data: str | None) -> None:
 
 
 @main.command()
-@click.option("--track", "letters", multiple=True, help="A letter or a name; may be given again.")
+@click.option("--track", "letters", multiple=True, help="A to E, or a name; may be given again.")
 def compete(letters: tuple[str, ...]) -> None:
     """Practise the competition with the entries in entry/.
 
     Nothing here counts: the grader measures anew. Exit code 1 when a gate is missed.
     """
-    from assignments.compete import LONGER_S, rehearse, results  # NumPy: nothing else here needs it
+    from assignments.compete import LONGER_S, PRACTICE, rehearse, results  # NumPy: only here
 
     repository, console = _here(), display.console()
     with display.console(stderr=True).status("reading entry/") as status:
@@ -183,15 +183,16 @@ def compete(letters: tuple[str, ...]) -> None:
     console.print(results(found))
     for one in found:
         if one.refused:
-            console.print(one.refused, style="red", soft_wrap=True)
+            console.print(f"{one.track.letter}: {one.refused}", style="red", soft_wrap=True)
         elif one.found["note"]:
             console.print(f"{one.track.letter}: {one.found['note']}", soft_wrap=True)
+    console.print(PRACTICE, style="dim")
     raise click.exceptions.Exit(0 if all(one.passed for one in found) else 1)
 
 
 @main.command()
 def submit() -> None:
-    """Hand in: commit tinytorch/ and push it."""
+    """Hand in: commit tinytorch/ and entry/, and push them."""
     for line in hand_in(_here().root):
         click.echo(line)
 

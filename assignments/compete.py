@@ -25,6 +25,7 @@ from assignments.repository import TitoError
 
 LIMIT_S = 600  # for one entry
 LONGER_S = {"language": 2400}  # two minutes of processor time, longer beside other programs
+LESSON = "assignments/20_capstone/README.md"
 PRACTICE = (
     "This is practice: public examples, your machine, and a baseline on your own framework. "
     "What counts is what the grader measures."
@@ -66,11 +67,12 @@ def rehearse(
     folder = root / FOLDER
     asked = {track.name: track for track in map(find, letters)}  # a track may be named twice
     chosen = list(asked.values()) or [t for t in tracks().values() if (folder / t.source).is_file()]
-    missing = [f"{FOLDER}/{t.source}" for t in chosen if not (folder / t.source).is_file()]
+    missing = [t.source for t in chosen if not (folder / t.source).is_file()]
     if missing or not chosen:
-        what = ", ".join(missing) or f"an entry in {FOLDER}/"
-        cure = "write it; assignments/20_capstone/README.md says how"
-        raise TitoError(f"{what} does not exist: {cure}")
+        what = ", ".join(f"{FOLDER}/{name} does not exist" for name in missing)
+        what = what or f"{FOLDER}/ holds no entry"
+        copy = f"assignments/competition/baseline/{missing[0] if missing else '<track>.py'}"
+        raise TitoError(f"{what}: begin with a copy of {copy}; {LESSON} says more")
     found = []
     for track in chosen:
         begin(track)
@@ -102,19 +104,22 @@ def _measure(root: Path, track: Track, division: str, limit_s: float = LIMIT_S) 
         command = [sys.executable, "-m", "assignments.competition.practice", track.name, division]
         paths = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
         try:
-            code = subprocess.run(
+            run = subprocess.run(
                 [*command, str(root / FOLDER), str(result)],
                 cwd=root,
                 env=os.environ | {"PYTHONPATH": paths, "OPENBLAS_NUM_THREADS": "1"},
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
+                encoding="utf-8",
+                errors="replace",
                 timeout=limit_s,
-            ).returncode
+            )
         except subprocess.TimeoutExpired:
             return Rehearsal(track, division, f"{FOLDER}/{track.source}: no end in {limit_s:g} s")
         if not result.is_file():
-            line = f"{FOLDER}/{track.source}: ended by itself, with exit code {code}"
-            return Rehearsal(track, division, line)
+            line = f"{FOLDER}/{track.source}: ended by itself, with exit code {run.returncode}"
+            said = " ".join(run.stderr.strip().rpartition("\n")[2].split())
+            return Rehearsal(track, division, f"{line}, and said: {said:.200}" if said else line)
         found = json.loads(result.read_text(encoding="utf-8"))
     return Rehearsal(track, division, found.pop("refused", ""), found)
 
@@ -124,43 +129,41 @@ def results(rehearsals: Sequence[Rehearsal]) -> Table:
     table = Table(title="practice", title_justify="left", box=None, pad_edge=False)
     for name in ("track", "division", "result", "baseline", "gates", "points"):
         right = name in ("result", "baseline", "points")
-        table.add_column(name, justify="right" if right else "left", overflow="fold")
-    table.caption, table.caption_justify = PRACTICE, "left"
+        justify = "right" if right else "left"
+        table.add_column(name, justify=justify, overflow="fold", no_wrap=name == "gates")
     for one in rehearsals:
         name = f"{one.track.letter} {one.track.title}"
         if one.refused:
             table.add_row(name, one.division, Text("refused", "red"), "", "", "")
         else:
-            base = _shown(one.found["baseline"], one.track)
+            base = _shown(one.found["baseline"])
             table.add_row(name, one.division, _result(one), base, _gates(one), _points(one))
     return table
 
 
 def _result(one: Rehearsal) -> str:
-    value = _shown(one.found["value"], one.track)
+    value = f"{_shown(one.found['value'])} {one.track.unit}"
     if one.found["ci95"]:
         low, high = one.found["ci95"]
         value += f"\n{low:.3g} to {high:.3g}"
     return value
 
 
-def _shown(value: float, track: Track) -> str:
-    return f"{value:g} {track.unit}" if value == int(value) else f"{value:.3g} {track.unit}"
+def _shown(value: float) -> str:
+    return f"{value:g}" if value == int(value) else f"{value:.3g}"
 
 
 def _gates(one: Rehearsal) -> Text:
-    lines = [
-        (
-            f"{gate['name']} {gate['value']:.2%} of {gate['least']:.0%}",
-            "green" if gate["value"] >= gate["least"] else "red",
-        )
-        for gate in one.gates
-    ]
-    return Text("\n").join(Text(*line) for line in lines)
+    def line(gate: dict) -> Text:
+        holds = gate["value"] >= gate["least"]
+        text = f"{gate['name']} {gate['value']:.2%} {'≥' if holds else '<'} {gate['least']:.0%}"
+        return Text(text, "green" if holds else "red")
+
+    return Text("\n").join(map(line, one.gates))
 
 
 def _points(one: Rehearsal) -> Text:
     if not one.passed:
-        return Text("gate missed", "red")
+        return Text("gate\nmissed", "red")
     points = one.track.points(one.improvement)
-    return Text(f"{points:.0f} {medal(points) or ''}".strip())
+    return Text(f"{points:.0f}\n{medal(points) or ''}".strip())

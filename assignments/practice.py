@@ -21,6 +21,7 @@ from assignments.catalog import Assignment, Task
 
 TEST_LIMIT_S = 10  # of one test, as long as the grader gives one check
 RUN_LIMIT_S = 60  # of all tests of one module
+_NO_OPTION = re.compile(r"(\n\s*)*\n\s*Use -v to get more diff")  # `tito test` has none such
 _PLUGINS = ("pytest_metadata.plugin", "pytest_jsonreport.plugin")
 
 
@@ -167,7 +168,7 @@ def _result(test: dict[str, Any]) -> TestResult:
         passed=test["outcome"] == "passed",
         message=metadata.get("message") or "",
         where=_where(stage.get("traceback", [])),
-        error=stage.get("crash", {}).get("message", ""),
+        error=_NO_OPTION.sub("", stage.get("crash", {}).get("message", "")),
         source=source[1] if source else "",
         output=stage.get("stdout", ""),
     )

@@ -46,10 +46,10 @@ def test_entries_of_the_lesson_pass_on_a_student_s_framework(tmp_path):
     write_entry(student.root / FOLDER, "sprint")
     run = student.tito("compete")
     assert (run.returncode, run.stderr) == (0, "")
-    assert re.search(r"A Featherweight +closed +7453 bytes +68911 bytes", run.stdout)
+    assert re.search(r"A Featherweight +closed +7453 bytes +68911 ", run.stdout)
     assert re.search(r"A: 7\d+ of data, \d+ of literals in the source", run.stdout)
     assert re.search(r"B Sprint +closed +\d", run.stdout) and "agreement" in run.stdout
-    assert "This is practice" in run.stdout
+    assert "This is practice" in run.stdout and "≥ 96%" in run.stdout
 
 
 def test_a_missed_gate_is_exit_code_1_and_worth_nothing(tmp_path):
@@ -58,7 +58,7 @@ def test_a_missed_gate_is_exit_code_1_and_worth_nothing(tmp_path):
     write_entry(student.root / FOLDER, "featherweight", packed(2))
     student.finish(*(name for name in tt.MODULES if (ROOT / f"tinytorch/{name}.py").is_file()))
     run = student.tito("compete", "--track", "featherweight", "--track", "a")
-    assert run.returncode == 1 and "gate missed" in run.stdout
+    assert run.returncode == 1 and re.search(r"gate\n.* missed\n", run.stdout)
     assert run.stdout.count("Featherweight") == 1
 
 
@@ -72,6 +72,7 @@ def test_a_missed_gate_is_exit_code_1_and_worth_nothing(tmp_path):
         (ZEROS.format("np.full((len(x), 10), np.nan)"), "expected finite floats"),
         (ZEROS.format("x.nothing"), "entry/featherweight.py:5: AttributeError"),
         ("import os\nos._exit(7)\n", "ended by itself, with exit code 7"),
+        ("import os\nos.write(2, b'a\\nb  c\\n')\nos._exit(7)\n", "code 7, and said: b c"),
         ("raise SystemExit(0)\n", "cannot be imported: SystemExit: 0"),
     ],
 )
@@ -101,9 +102,10 @@ def test_an_entry_without_end_is_ended(tmp_path):
 
 def test_what_is_not_there_is_named(tmp_path):
     """All entries, or the one that was asked for."""
-    with pytest.raises(TitoError, match="an entry in entry/ does not exist: write it"):
+    with pytest.raises(TitoError, match=r"entry/ holds no entry: begin with .*/<track>\.py; "):
         rehearse(tmp_path)
-    with pytest.raises(TitoError, match=r"entry/sprint\.py does not exist"):
+    copied = re.escape("entry/sprint.py does not exist: begin with a copy of assignments/")
+    with pytest.raises(TitoError, match=copied + r"competition/baseline/sprint\.py; "):
         rehearse(tmp_path, ["B"])
 
 
@@ -220,3 +222,16 @@ def test_the_baseline_of_decode_agrees_with_itself_and_nothing_else(tmp_path):
     source = "import numpy as np\ndef load(w):\n    return lambda p: np.zeros({}, int)\n"
     found = rehearsed(tmp_path, source.format(language.WRITTEN), "E")
     assert "not the baseline's" in found.refused
+    found = rehearsed(tmp_path, "def load(w):\n    return w['no such weight']\n", "E")
+    assert found.refused == "entry/decode.py:2: KeyError: 'no such weight'"
+
+
+def test_what_the_baseline_lacks_of_a_framework_is_not_put_on_the_entry(tmp_path):
+    """It stands on the student's own, in which something may not be written yet."""
+    student = StudentRepository(tmp_path / "mine")
+    student.finish(*tt.MODULES)
+    unwritten = "13_transformers: GPT.generate"
+    student.write("transformers", **{"GPT.generate": f"raise NotImplementedError('{unwritten}')"})
+    source = "def load(weights):\n    return lambda prompt: prompt\n"
+    found = rehearsed(student.root, source, "E")
+    assert re.fullmatch(rf"baseline/decode\.py:\d+: \w+: {unwritten}", found.refused)

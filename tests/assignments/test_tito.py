@@ -132,6 +132,14 @@ def test_a_failing_test_shows_its_docstring_its_line_and_the_student_s_place(stu
     assert "Traceback" not in run.stdout + run.stderr
 
 
+def test_a_difference_is_shown_without_advice_that_tito_cannot_follow(student):
+    """`tito test` has no -v, which pytest would name."""
+    student.finish("tensor", "activations")
+    student.write("activations", relu="return x")
+    run = student.tito("test", "02", "-k", "relu")
+    assert re.search(r"At index \d+ diff", run.stdout) and "Use -v" not in run.stdout
+
+
 def test_what_the_student_s_code_prints_is_shown_with_its_failure(student):
     """Printing is how one finds out; markup in it is no markup here."""
     student.finish("tensor", "activations")

@@ -84,14 +84,14 @@ class Entry:
 
     @contextmanager
     def answering(self, what: str = "") -> Iterator[None]:
-        """Turn whatever the entry raises into one line that says where."""
+        """Turn whatever is raised into one line that says where: the entry's, or the baseline's."""
         try:
             yield
         except Refused:
             raise
         except (Exception, SystemExit) as error:
             frames = traceback.extract_tb(error.__traceback__)
-            own = [one for one in frames if one.filename == self.path]
-            where = f"{self.path}:{own[-1].lineno}" if own else self.path
+            sides = [one for one in frames if one.filename.startswith(("entry/", "baseline/"))]
+            where = f"{sides[-1].filename}:{sides[-1].lineno}" if sides else self.path
             said = " ".join(f"{type(error).__name__}: {error}".split())
             raise Refused(f"{where}: {what}{said:.200}") from None

@@ -7,6 +7,7 @@ from which nothing is learned.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -126,16 +127,19 @@ class Writing:
 def decode(entry: Entry) -> Measured:
     """Let an entry and the baseline write on, in turns; every letter must be the same."""
     weights = language.weights()
-    base, mine = (
-        one.call("load")({name: array.copy() for name, array in weights.items()})
-        for one in (Entry.baseline(entry.track), entry)
-    )
+    base, mine = (_writer(one, weights) for one in (Entry.baseline(entry.track), entry))
     writing, like = Writing(base, weights), np.empty(language.WRITTEN, np.int64)
     with entry.answering():
         prompts = writing.draw(2)  # who is wrong is not timed: that takes many prompts
         writing.check(prompts, np.stack([_letters(mine(prompt)) for prompt in prompts]))
         pairs = take_turns([base, mine], writing.draw, writing.check, like, BLOCKS)[:, None]
     return Measured(speedup(pairs), 1.0, entry.gates(identical=1.0), interval(pairs, speedup))
+
+
+def _writer(entry: Entry, weights: Mapping[str, np.ndarray]) -> Callable:
+    load = entry.call("load")
+    with entry.answering():
+        return load({name: array.copy() for name, array in weights.items()})
 
 
 def _letters(answer: object) -> np.ndarray:
