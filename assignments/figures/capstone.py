@@ -21,7 +21,14 @@ PARTS = (  # how many bytes, what they are, what they say here
     (1, "weights", "2, -7", GREEN),
 )
 
-BESIDE = {"3-3-3": (7, -12), "3-3-6": (-38, 2)}  # names that would lie on each other
+BESIDE = {  # names that would lie on each other, or on a line
+    "3-3-3": (-42, -16),
+    "3-3-6": (-6, 7),
+    "4-4-4": (-6, -20),
+    "8-8-8": (-14, -20),
+    "2-4-4": (7, 1),
+    "4-2-4": (7, -9),
+}
 
 
 def layout() -> Figure:
@@ -52,7 +59,8 @@ def front() -> Figure:
         axes.plot(*point, "o", color=RED if i in chosen else BLUE)
         axes.annotate(name, point, BESIDE.get(name, (7, -4)), textcoords="offset points")
     axes.axhline(96, color=GREEN, linewidth=1, linestyle="dashed")
-    axes.set(xlabel="kilobytes", xlim=(0, 20), ylabel="% of digits read", ylim=(30, 104))
+    axes.text(0.2, 97.2, "the gate: 96 %", color=GREEN)
+    axes.set(xlabel="kilobytes", xlim=(0, 20), ylabel="% of digits read", ylim=(30, 108))
     return figure
 
 

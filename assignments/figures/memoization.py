@@ -58,7 +58,7 @@ def speed() -> Figure:
         axes.annotate(name, (lengths[-1], values[-1]), (8, -4), textcoords="offset points")
     ideal = [none[-1] * lengths[-1] / length for length in lengths]
     axes.plot(lengths, ideal, color=GREY, linewidth=1, linestyle=":")
-    axes.annotate("1 / t", (lengths[1], ideal[1]), (6, 4), textcoords="offset points", color=GREY)
+    axes.annotate("1 / t", (lengths[0], ideal[0]), (8, 1), textcoords="offset points", color=GREY)
     axes.set(xlabel="tokens in the text", ylabel="tokens per second", xlim=(14, 480))
     axes.set_xticks(lengths, [f"{length:.0f}" for length in lengths])
     axes.minorticks_off()

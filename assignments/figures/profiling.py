@@ -10,7 +10,8 @@ from tinytorch import Linear, Profiler, Sequential, manual_seed, no_grad, randn
 LAYERS, SIZE, ROWS = 10, 256, 64
 RIGHT = (9, -4, "left")
 BESIDE = {
-    "add": (-9, 2, "right"),
+    "add": (-1, 9, "right"),
+    "row times matrix": (14, 10, "right"),
     "relu": (6, -14, "left"),
     "matrix times matrix": (9, -16, "center"),
 }
