@@ -12,6 +12,7 @@ from assignments.catalog import CatalogError, tomllib
 
 PATH = Path(__file__).parent / "tracks.toml"
 DIVISIONS = ("closed", "open")
+PREFIX = "competition-"  # of a track's id in a report
 LINES = {"gold": 100.0, "silver": 60.0, "bronze": 25.0}
 KEYS = {"letter", "function", "title", "unit", "direction", "gold", "closed", "open", "data"}
 
@@ -29,6 +30,11 @@ class Track:
     gold: float  # the improvement over the baseline that earns 100 points
     divisions: dict[str, dict[str, float]]  # the gates of each: the least of each quantity
     data: str  # which divisions may hand in entry/<name>.bin: "none", "open" or "either"
+
+    @property
+    def id(self) -> str:
+        """What a report calls it, "competition-sprint"."""
+        return f"{PREFIX}{self.name}"
 
     @property
     def source(self) -> str:
@@ -67,6 +73,11 @@ def tracks() -> dict[str, Track]:
     table = tomllib.loads(PATH.read_text(encoding="utf-8"))
     found = [_track(name, values) for name, values in table.items()]
     return {track.name: track for track in sorted(found, key=lambda track: track.letter)}
+
+
+def by_id(id: str) -> Track | None:
+    """Return the track that a report calls so."""
+    return tracks().get(id.removeprefix(PREFIX)) if id.startswith(PREFIX) else None
 
 
 def find(letter: str) -> Track:

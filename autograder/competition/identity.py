@@ -1,10 +1,13 @@
-"""What decides of a result, as one digest; and this without loading any of it."""
+"""What a result is called, and what decides of it, as one digest; without loading any of that."""
 
 from __future__ import annotations
 
 import hashlib
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+from assignments.competition.tracks import Track
 
 HERE = Path(__file__).resolve().parent
 TRACKS, REFERENCE = (HERE.parents[1] / name for name in ("assignments/competition", "tinytorch"))
@@ -22,3 +25,14 @@ def digest() -> str:
         name = f"{path.parent.name}/{path.name}"
         total.update(f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     return f"sha256:{total.hexdigest()}"
+
+
+def heading(track: Track) -> dict[str, Any]:
+    """Return what the result of a track begins with in a report."""
+    return {
+        "id": track.id,
+        "title": track.title,
+        "version": VERSION,
+        "kind": "competition",
+        "source": f"entry/{track.source}",
+    }

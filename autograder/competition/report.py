@@ -16,12 +16,11 @@ from assignments.catalog import Course, load_course
 from assignments.competition.tracks import Track
 from autograder.competition import states as trust
 from autograder.competition.changes import Change, load_changes
-from autograder.competition.identity import VERSION
+from autograder.competition.identity import heading
 from autograder.competition.judging import Competition, Result, compete
 from autograder.competition.measuring import Effort
 from autograder.errors import SubmissionError
-from autograder.intake import Limits as IntakeLimits
-from autograder.intake import Submission, receive
+from autograder.intake import WITH_ENTRIES, Submission, receive
 from autograder.leaderboard.board import build
 from autograder.leaderboard.place import student_page
 from autograder.ledger import Ledger
@@ -33,8 +32,6 @@ from autograder.report.schema import validate
 from autograder.report.submitter import load_key, submitter_id
 from autograder.sandbox import Sandbox
 from autograder.sandbox.text import one_line
-
-INTAKE = IntakeLimits(entry_bytes=4 << 20)
 
 
 @dataclass(frozen=True)
@@ -72,7 +69,7 @@ def compete_all(
     for source, folder in zip(sources, folders(sources, out), strict=True):
         try:
             _require_free(folder)
-            with receive(source, INTAKE) as submission:
+            with receive(source, WITH_ENTRIES) as submission:
                 done = compete(
                     submission,
                     tracks,
@@ -192,11 +189,7 @@ def _status(result: Result) -> str:
 def _assignment(result: Result, state: str) -> dict[str, Any]:
     ranked = result.points is not None
     return {
-        "id": f"competition-{result.track.name}",
-        "title": result.track.title,
-        "version": VERSION,
-        "kind": "competition",
-        "source": f"entry/{result.track.source}",
+        **heading(result.track),
         "status": _status(result),
         # Not ranked is not 0: there is no score at all.
         "score": {"points": round(result.points, 5), "max_points": 100} if ranked else None,

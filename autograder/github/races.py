@@ -14,10 +14,10 @@ from datetime import datetime
 from typing import Any
 
 from assignments.catalog import Course, load_course
-from assignments.competition.tracks import Track, tracks
+from assignments.competition.tracks import by_id, tracks
 from autograder.competition import states
 from autograder.competition.changes import load_changes
-from autograder.competition.identity import VERSION, digest
+from autograder.competition.identity import digest, heading
 from autograder.errors import AutograderError
 from autograder.github.client import Push, Repository
 from autograder.github.feedback import COMMENT
@@ -27,7 +27,7 @@ from autograder.github.publish import Publisher
 from autograder.github.published import Published
 from autograder.github.tell import Herald
 from autograder.github.verdict import ClaimError, hold_against_plan, report_head, submission
-from autograder.intake import Limits, Submission
+from autograder.intake import WITH_ENTRIES, Limits, Submission
 from autograder.leaderboard.board import Board, build
 from autograder.leaderboard.place import student_page
 from autograder.report.build import grader, head, overall_status, total
@@ -36,7 +36,6 @@ from autograder.sandbox.text import one_line
 from autograder.scores import races
 from autograder.scores.document import COMPETITION
 
-INTAKE = Limits(entry_bytes=4 << 20)
 NO_ENTRY = "none"  # the digest of who has none
 FEW, ALL = 4, 20  # entries of a shard: each takes some ten minutes, and a job ends after six hours
 EMPTY = "entry/ holds no entry: add entry/<track>.py, as assignments/competition says"
@@ -49,7 +48,7 @@ class RaceSweep(Sweep):
 
     is_final: bool = False
     area = "competition "
-    intake: Limits | None = field(default_factory=lambda: INTAKE)
+    intake: Limits | None = field(default_factory=lambda: WITH_ENTRIES)
     seed_bits = 128
 
     def __post_init__(self):
@@ -151,23 +150,13 @@ def _of_another(claim: dict[str, Any], state: str) -> list[dict[str, Any]]:
 
 def _assignment(claimed: dict[str, Any]) -> dict[str, Any]:
     """Return a track's result as the course names it."""
-    track = tracks()[claimed["id"].removeprefix(races.PREFIX)]
+    track = by_id(claimed["id"])
     kept = ("score", "state", "division", "medal", "note")
     status = "passed" if claimed["score"] else claimed.get("status", "error")
     if status == "passed" and not claimed["score"]:
         status = "error"
     facts = {name: claimed[name] for name in kept if name in claimed}
-    return {**_identity(track), "status": status, **facts}
-
-
-def _identity(track: Track) -> dict[str, Any]:
-    return {
-        "id": f"{races.PREFIX}{track.name}",
-        "title": track.title,
-        "version": VERSION,
-        "kind": "competition",
-        "source": f"entry/{track.source}",
-    }
+    return {**heading(track), "status": status, **facts}
 
 
 def _scores(shown: list[dict[str, Any]]) -> list[tuple[float, float]]:
@@ -190,7 +179,7 @@ def refusal(
     report = {
         **head(course, now, job.supersedes),
         **report_head(job, key, now),
-        "assignments": [{**_identity(one), **result} for one in chosen],
+        "assignments": [{**heading(one), **result} for one in chosen],
         # no digest: it was not read whether the student is to be named
         "submission": submission(job, None),
         "grader": grader(plan.suite_digest, job.seed, "full") | {"image_digest": plan.image_digest},

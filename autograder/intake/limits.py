@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from assignments.competition.rules import DATA_BYTES
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -18,3 +20,6 @@ class Limits:
     archive_bytes: int = 20 << 20  # the archive itself
     git_memory_bytes: int = 1 << 30  # address space of the git process that reads the objects
     wall_s: float = 10.0  # reading the whole submission
+
+
+WITH_ENTRIES = Limits(entry_bytes=DATA_BYTES)  # for the competition

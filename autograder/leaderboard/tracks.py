@@ -20,13 +20,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from assignments.competition.tracks import tracks
+from assignments.competition.tracks import by_id, tracks
 from autograder.competition.changes import Change
 from autograder.competition.states import RANKED, SELF_RUN, VERIFIED
 
 Report = dict[str, Any]
 Board = dict[tuple[str, str], tuple["Result", ...]]
-PREFIX = "competition-"
 ALL_ROUND, LEAST, MOST = 3, 0.1, 100.0  # tracks for the all-round medal; bounds on their points
 
 
@@ -165,9 +164,9 @@ def _results(reports: Iterable[Report]) -> Iterator[Result]:
             continue  # our fault: nothing was measured
         metrics = {one["name"]: one for one in report["metrics"]}
         for one in report["assignments"]:
-            track = one["id"].removeprefix(PREFIX)
-            if one.get("kind") == "competition" and track in tracks():
-                yield _result(report, one, metrics, track)
+            track = by_id(one["id"])
+            if one.get("kind") == "competition" and track:
+                yield _result(report, one, metrics, track.name)
 
 
 def _result(report: Report, one: dict[str, Any], metrics: dict[str, Any], track: str) -> Result:

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from assignments.competition.tracks import Track, medal, tracks
+from assignments.competition.tracks import Track, by_id, medal
 from autograder.competition.identity import VERSION, digest
 from autograder.competition.states import CI, SELF_RUN, VERIFIED
 
 Report = dict[str, Any]
-PREFIX = "competition-"
 CLOSE = 1e-3
 LEAST, MOST = 1e-9, 1e12  # of any quantity: beyond, nobody can compute with it or draw it
 RATIO = "×"  # its baseline is 1: the baseline of the same run
@@ -28,8 +27,8 @@ def current_suite() -> str:
 def unknown(report: Report) -> Iterator[str]:
     """Say what of a report is of no track of this course."""
     for one in report["assignments"]:
-        track = tracks().get(one["id"].removeprefix(PREFIX))
-        if one["kind"] != "competition" or track is None or not one["id"].startswith(PREFIX):
+        track = by_id(one["id"])
+        if one["kind"] != "competition" or track is None:
             yield f"it measures {one['id']}, which is no track of this course"
         elif one["version"] > VERSION:
             yield f"it is of version {one['version']} of {track.name}, there are {VERSION}"
@@ -50,7 +49,7 @@ def too_good(report: Report) -> Iterator[str]:
             yield "nothing could be measured, and a track has points"
         return
     for one in report["assignments"]:
-        track = tracks()[one["id"].removeprefix(PREFIX)]
+        track = by_id(one["id"])
         yield from _state(one, report)
         if one["score"] is None:
             yield from ("it is not ranked and has a medal",) if "medal" in one else ()

@@ -13,7 +13,7 @@ from autograder.cli import main
 from autograder.competition import judging, report
 from autograder.competition.contender import reference
 from autograder.competition.entries import baseline
-from autograder.intake import receive
+from autograder.intake import WITH_ENTRIES, receive
 from autograder.report.schema import validate
 from autograder.sandbox import Sandbox
 from tests.autograder.competition.arena import LIMITS, QUICK
@@ -146,7 +146,7 @@ def test_a_large_entry_arrives_whole_in_every_form(form, tmp_path):
     data = bytes(range(256)) * (3 << 12)
     suffix = {build.zip_file: ".zip", build.tar_file: ".tgz"}.get(form, "")
     at = form(tmp_path / f"ada{suffix}", {"tinytorch/tensor.py": b"", "entry/sprint.bin": data})
-    with receive(at, report.INTAKE) as handed_in:
+    with receive(at, WITH_ENTRIES) as handed_in:
         assert handed_in.entry() == {"sprint.bin": data}
 
 
