@@ -151,11 +151,12 @@ def _of_another(claim: dict[str, Any], state: str) -> list[dict[str, Any]]:
 def _assignment(claimed: dict[str, Any]) -> dict[str, Any]:
     """Return a track's result as the course names it."""
     track = by_id(claimed["id"])
-    kept = ("score", "state", "division", "medal", "note")
-    status = "passed" if claimed["score"] else claimed.get("status", "error")
-    if status == "passed" and not claimed["score"]:
-        status = "error"
+    kept = ("score", "state", "division", "medal")
     facts = {name: claimed[name] for name in kept if name in claimed}
+    if "note" in claimed:
+        facts["note"] = one_line(claimed["note"], 1000)
+    is_missed = claimed.get("status") == "failed"  # a gate
+    status = "passed" if claimed["score"] else "failed" if is_missed else "error"
     return {**heading(track), "status": status, **facts}
 
 

@@ -5,8 +5,6 @@ Where there are reports of the competition, another page stands beside it; see c
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import logging
 from datetime import datetime, timezone
@@ -22,6 +20,7 @@ from autograder.leaderboard.ranking import Standing, rank
 from autograder.ledger import Ledger, LedgerError
 from autograder.policy import load_policy
 from autograder.report.build import utc
+from autograder.report.cells import table as csv_table
 from autograder.report.files import replace
 
 if TYPE_CHECKING:
@@ -131,19 +130,12 @@ def _json(standing: Standing, course: Course, now: datetime, staff: dict[str, An
 
 
 def _csv(standing: Standing) -> bytes:
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\r\n")
     modules = [column.id for column in standing.columns]
-    table.writerow(["rank", "alias", "points", "max_points", *modules])
+    rows: list[list[object]] = [["rank", "alias", "points", "max_points", *modules]]
     for row in standing.named:
-        points = [row.points.get(module, "") for module in modules]
-        table.writerow([row.place, _inert(row.alias), row.total, standing.max_total, *points])
-    return text.getvalue().encode("utf-8")
-
-
-def _inert(cell: str) -> str:
-    """Return `cell` so that no spreadsheet takes it for a formula."""
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+        points = [row.points.get(module) for module in modules]
+        rows.append([row.place, row.alias, row.total, standing.max_total, *points])
+    return csv_table(rows).encode("utf-8")
 
 
 def _page(standing: Standing, board: Board | None, course: Course, now: datetime) -> bytes:

@@ -174,12 +174,13 @@ def test_a_claim_brings_nothing_along(course):
     plan = course.plan()
     raw = course.measure(plan, result(*SPRINT))
     (key,) = plan.shards[0]
-    forged = claim(plan.job(key), result(*SPRINT, title="Winner"))
+    forged = claim(plan.job(key), result(*SPRINT, title="Winner", note="\ud800\u202eno"))
     forged["artifacts"] = [{"name": "entry/other.py", "sha256": "0" * 64}]
     forged["submission"] |= {"commit": "1" * 40, "submitted_at": "2020-01-01T00:00:00Z"}
     course.put(plan, key, forged)
     course.publish(raw)
     (one,) = course.raced()
+    assert one["assignments"][0]["note"] == "no"
     assert one["assignments"][0]["title"] == "Sprint" and one["submitter"]["id"] != "a" * 32
     assert one["artifacts"][0]["name"] == "entry/sprint.py"
     assert one["submission"]["submitted_at"] == plan.jobs[0].pushed_at
