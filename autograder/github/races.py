@@ -207,7 +207,9 @@ class RaceHerald(Herald):
 
     def _tell(self, repository: int) -> datetime | None:
         report = self.published.newest(repository)
-        page = student_page(self.board, report["submitter"]["id"], self.now)
+        is_failed = report["status"] == "ungradable"
+        who = report["submitter"]["id"]
+        page = student_page(self.board, who, self.now, is_failed=is_failed)
         self._write_comment(repository, f"{MARKER}\n{page}"[:COMMENT])
         self.rows.append((repository, report["submission"]["commit"], "competition"))
         return None

@@ -13,14 +13,26 @@ from autograder.leaderboard.contest import STATES
 from autograder.leaderboard.tracks import Result
 from autograder.report.markdown import cell, code
 
+FAILED = (
+    "**What you pushed last could not be measured, and that is not your fault.** It is tried again "
+    "by itself; the staff of your course see why it failed."
+)
 
-def student_page(board: Board | None, submitter: str, now: datetime) -> str:
-    """Return the page for one student; where they have no entry, it says how to make one."""
-    return "\n\n".join(_blocks(board, submitter, now)) + "\n"
+
+def student_page(
+    board: Board | None, submitter: str, now: datetime, *, is_failed: bool = False
+) -> str:
+    """Return the page for one student; where they have no entry, it says how to make one.
+
+    `is_failed`: the grader failed at their last one.
+    """
+    return "\n\n".join(_blocks(board, submitter, now, is_failed)) + "\n"
 
 
-def _blocks(board: Board | None, submitter: str, now: datetime) -> Iterator[str]:
+def _blocks(board: Board | None, submitter: str, now: datetime, is_failed: bool) -> Iterator[str]:
     yield "# Your place in the competition"
+    if is_failed:
+        yield FAILED
     mine = [
         (table, row)
         for table in (board.tables if board else ())
@@ -28,7 +40,8 @@ def _blocks(board: Board | None, submitter: str, now: datetime) -> Iterator[str]
         if row.submitter == submitter
     ]
     if not mine:
-        yield "You have no entry yet: put one into the folder `entry/` and push."
+        if not is_failed:
+            yield "You have no entry yet: put one into the folder `entry/` and push."
         return
     yield "\n".join([*_HEAD, *(_line(table, row) for table, row in mine)])
     for table, row in mine:
