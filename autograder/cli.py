@@ -14,33 +14,8 @@ from pathlib import Path
 
 import click
 
-from assignments.catalog import CatalogError
-from autograder.errors import AutograderError, GraderError
-
-
-class Commands(click.Group):
-    """A group whose commands end in one clear line, never in a traceback."""
-
-    def invoke(self, ctx: click.Context):
-        """Run the command; turn every failure into its line and its exit code."""
-        try:
-            return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
-            raise
-        except AutograderError as error:
-            _fail(str(error), error.exit_code)
-        except CatalogError as error:
-            _fail(str(error), 2)
-        except Exception as error:
-            if os.environ.get("AUTOGRADER_TRACEBACK"):
-                raise
-            kind = type(error).__name__
-            _fail(f"the grader failed: {kind}: {error} (AUTOGRADER_TRACEBACK=1 shows where)", 3)
-
-
-def _fail(line: str, code: int) -> None:
-    click.echo(f"autograder: {' '.join(line.split())}", err=True)
-    raise click.exceptions.Exit(code)
+from autograder.commands import Commands
+from autograder.errors import GraderError
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -241,7 +216,7 @@ def leaderboard(source, out, signers, roster, suites, term, public, **files):
     from autograder.leaderboard import publish, publish_scores
 
     if signers is None:
-        click.echo(publish(source, out, **files))
+        _tell_pages(publish(source, out, **files))
         return
 
     from autograder.leaderboard.collect import collect
@@ -249,7 +224,13 @@ def leaderboard(source, out, signers, roster, suites, term, public, **files):
     collected = collect(source, signers, roster=roster, suites=suites, term=term)
     for one in collected.refused:
         click.echo(f"autograder: refused {one.path} ({one.kind}): {one.reason}", err=True)
-    click.echo(publish_scores(collected, out, public=public, **files))
+    _tell_pages(publish_scores(collected, out, public=public, **files))
+
+
+def _tell_pages(board: Path) -> None:
+    for page in (board, board.with_name("competition.html")):
+        if page.is_file():
+            click.echo(page)
 
 
 scores_option = click.option(

@@ -34,6 +34,7 @@ def memory() -> Figure:
         axes.plot(tokens, line, color=colour, marker="o", linewidth=2, label=label)
     axes.set(xscale="log", yscale="log", xlabel="tokens", ylabel="MB at the worst moment")
     axes.set_xticks(tokens, [f"{n:.0f}" for n in tokens])
+    axes.set_yticks(plain, [f"{n:g}" for n in plain])
     axes.minorticks_off()
     axes.legend(frameon=False)
     return figure

@@ -111,3 +111,5 @@ def test_every_command_explains_itself(run):
     """The help is the docstring."""
     for name in main.commands:
         assert main.commands[name].help and run(name, "--help").exit_code == 0
+    listed = run("--help").output.partition("Commands:")[2]
+    assert "..." not in listed and set(main.commands) <= set(listed.split())

@@ -188,7 +188,10 @@ def test_from_entries_to_the_board_with_real_measurements(tmp_path):
     assert "1 of 1" in (out / "ada" / "student.md").read_text(encoding="utf-8")
 
     board = ["leaderboard", str(out / "ledger"), "--out", str(tmp_path / "board")]
-    assert CliRunner().invoke(main, board).exit_code == 0
+    built = CliRunner().invoke(main, board)
+    assert built.exit_code == 0
+    pages = (tmp_path / "board" / name for name in ("index.html", "competition.html"))
+    assert built.output.splitlines() == [str(page) for page in pages]
     tables = read(tmp_path / "board" / "competition.json")["tables"]
     assert [(one["track"], one["ranked"], one["named"]) for one in tables] == [
         ("featherweight", 1, 1),
