@@ -29,7 +29,7 @@ def main(milestone: Milestone) -> None:
     try:
         tasks = milestone.draw(np.random.default_rng(wanted.seed))
         if wanted.data is not None:
-            tasks, gates = milestone.download(wanted.data)
+            tasks, gates = _downloaded(milestone, wanted.data)
         results = {name: _train(milestone, name, task, wanted.seed) for name, task in tasks.items()}
     except NotImplementedError as error:
         raise SystemExit(f"stopped, not written yet: {error}") from None
@@ -46,6 +46,13 @@ def main(milestone: Milestone) -> None:
     print(f"Metrics: {_shown(wanted.out / 'metrics.json')}")
     print("Passed." if passed else "Not passed: a gate was missed.")
     raise SystemExit(0 if passed else 1)
+
+
+def _downloaded(milestone: Milestone, folder: Path) -> tuple[dict[str, Task], tuple[Gate, ...]]:
+    try:
+        return milestone.download(folder)
+    except OSError as error:  # what is missing, and how to get it, says whoever looked for it
+        raise SystemExit(str(error)) from None
 
 
 def _arguments(milestone: Milestone) -> argparse.Namespace:

@@ -130,6 +130,15 @@ def test_a_milestone_without_larger_data_refuses_them(student):
     assert done.stderr == "1958 has no larger data to learn from: leave out --data\n"
 
 
+@pytest.mark.parametrize("number", ["3", "4", "5"])
+def test_larger_data_that_is_not_there_is_named_with_its_cure(student, number):
+    """One line for each set, and no traceback."""
+    done = student.tito("milestone", number, "--data", "nowhere")
+    lines = done.stderr.splitlines()
+    assert done.returncode == 1 and lines
+    assert all("run python milestones/download.py" in line for line in lines)
+
+
 def test_iris_has_fifty_flowers_of_each_species():
     """Petal length and width of Fisher's table, labels counted in the order asked for."""
     sizes, labels = datasets.iris(2, 0)
