@@ -82,19 +82,34 @@ def rehearse(
 
 def _rehearse(root: Path, track: Track) -> Rehearsal:
     folder = root / FOLDER
-    paths = [path for path in folder.iterdir() if path.name != "__pycache__"]
-    sizes = {path.name: path.stat().st_size for path in paths}
-    settings = folder / SETTINGS
     try:
-        text = settings.read_bytes() if settings.is_file() else b""
-        division = rules.division(sizes, text, track)
+        division = _division(folder, track)
     except rules.RuleError as error:
         return Rehearsal(track, refused=str(error))
     found = _measure(root, track, division, LONGER_S.get(track.name, LIMIT_S))
-    if found.refused and track.data == "either" and track.weights not in sizes:
+    if found.refused and track.data == "either" and not (folder / track.weights).exists():
         hint = f"{FOLDER}/{track.weights} does not exist, so `load` got no bytes"
         return replace(found, refused=f"{found.refused}; {hint}")
     return found
+
+
+def _division(folder: Path, track: Track) -> str | None:
+    """Return the division that the files in `folder` enter, None without one; raises RuleError."""
+    paths = [path for path in folder.iterdir() if path.name != "__pycache__"]
+    sizes = {path.name: path.stat().st_size for path in paths}
+    settings = folder / SETTINGS
+    return rules.division(sizes, settings.read_bytes() if settings.is_file() else b"", track)
+
+
+def faults(root: Path) -> list[str]:
+    """Say what of entry/ breaks a rule, so that the grader will measure nothing of it."""
+    found = []
+    for track in tracks().values():
+        try:
+            _division(root / FOLDER, track)
+        except rules.RuleError as error:
+            found.append(str(error))
+    return list(dict.fromkeys(found))  # a file too many is one for every track
 
 
 def _measure(root: Path, track: Track, division: str, limit_s: float = LIMIT_S) -> Rehearsal:

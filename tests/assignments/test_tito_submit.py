@@ -55,6 +55,24 @@ def test_the_name_for_the_leaderboard_is_handed_in_too(student):
     assert "committed leaderboard\n" in student.tito("submit").stdout
 
 
+def test_entries_are_handed_in_and_what_breaks_a_rule_is_told_at_once(student):
+    """The grader would tell it in the next night."""
+    entry = student.root / "entry"
+    entry.mkdir()
+    for name in ("featherweight.py", "featherweight.bin"):
+        (entry / name).write_text("x = 1", encoding="utf-8")
+    run = student.tito("submit")
+    assert "committed featherweight, tensor\n" in run.stdout and "refuse" not in run.stdout
+    (entry / "sprint.bin").write_bytes(b"1")
+    (entry / "notes.txt").write_bytes(b"")
+    told = student.tito("submit").stdout
+    assert pushed(student, "entry/sprint.bin") == "1"
+    assert told.count("refuse this: entry/ holds 'notes.txt'") == 1
+    (entry / "notes.txt").unlink()
+    told = student.tito("submit").stdout
+    assert told.endswith("entry/sprint.bin comes without entry/sprint.py: add it\n")
+
+
 def test_a_deleted_file_is_handed_in_as_deleted(student):
     """The remote follows the folder."""
     student.tito("submit")
@@ -71,7 +89,7 @@ def test_submitting_twice_says_that_there_is_nothing_to_do(student):
     run = student.tito("submit")
     assert (run.returncode, run.stdout) == (
         0,
-        "nothing to submit: tinytorch/ is committed and pushed as it is\n",
+        "nothing to submit: what is graded is committed and pushed as it is\n",
     )
 
 
