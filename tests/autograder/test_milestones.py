@@ -28,11 +28,11 @@ NUMBERS = [one.number for one in COURSE.milestones if one.script.is_file()]
 @pytest.fixture
 def finished(tmp_path):
     """Return a submission that holds the reference, and a script that must not run."""
-    shutil.copytree(Path(tinytorch.__file__).parent, tmp_path / "ada" / "tinytorch")
-    (tmp_path / "ada" / "milestones").mkdir()
+    shutil.copytree(Path(tinytorch.__file__).parent, tmp_path / "grace" / "tinytorch")
+    (tmp_path / "grace" / "milestones").mkdir()
     for one in COURSE.milestones:
-        (tmp_path / "ada" / "milestones" / one.script.name).write_text("raise SystemExit(7)\n")
-    return tmp_path / "ada"
+        (tmp_path / "grace" / "milestones" / one.script.name).write_text("raise SystemExit(7)\n")
+    return tmp_path / "grace"
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_the_reference_passes_and_milestone_json_says_so(run, finished, tmp_path
     for answer in report["answers"]:
         assert answer["passed"] and answer["status"] == "passed" and answer["wall_s"] > 0
     assert report["timing"]["cpu_s"] > 0 and report["timing"]["peak_rss_bytes"] > 1 << 20
-    assert "ada" not in path.read_text(), "a report holds no name"
+    assert "grace" not in path.read_text(), "a report holds no name"
 
 
 def test_the_same_seed_grades_the_same_and_another_draws_anew(finished):
