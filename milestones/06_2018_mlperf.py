@@ -145,7 +145,7 @@ def compress_reversal(weights, inputs, labels, seed, watch):
         points.append((profile.flops, wrong))
         if watch:
             kilo = profile.flops / len(ids) / 1000
-            watch(len(points) / 5, "", f"{keep:4} wide: {kilo:.0f} kFLOP, {wrong:.1%} wrong")
+            watch(len(points) / 5, "", f"{keep:4} hidden: {kilo:.0f} kFLOP, {wrong:.1%} wrong")
     front = tt.pareto_front(points)  # what no other width beats in both
     pruned = found[min(front, key=lambda one: points[one][1])]
     stored = dict(pruned)
