@@ -54,7 +54,7 @@ def build_and_push(tools: Path, scratch: Path, log: Path) -> subprocess.Complete
     """
     repository = scratch / "grader"
     ignored = shutil.ignore_patterns("__pycache__")
-    for name in ("autograder", "assignments", "tinytorch", ".github"):
+    for name in ("autograder", "assignments", "milestones", "tinytorch", ".github"):
         shutil.copytree(ROOT / name, repository / name, ignore=ignored)
     for name in ("Makefile", "pyproject.toml", ".dockerignore"):
         shutil.copyfile(ROOT / name, repository / name)

@@ -9,6 +9,7 @@ import sys
 from importlib.metadata import distributions, packages_distributions
 from pathlib import Path
 
+from autograder.leaderboard import pages
 from autograder.sandbox import Sandbox
 
 CLONE_NEWUSER = 0x10000000
@@ -63,6 +64,7 @@ def idle() -> list[str]:
     """Return the installed packages that no command imports."""
     for name in COMMANDS:
         __import__(name)
+    pages._environment()  # what only a page needs is imported with the first one
     by_module = packages_distributions()
     used = {one for name in sys.modules for one in by_module.get(name.partition(".")[0], ())}
     inside = [one for one in distributions() if str(one.locate_file("")).startswith("/opt/grader")]
