@@ -1,7 +1,8 @@
 """Track C: the CPU time of a training until it reads signs that only the grader holds.
 
 The entry gives its weights whenever it wants them to be judged; the clock stands still while they
-are, here, on arithmetic of our own. It learns nothing of the verdict but that it must go on.
+are, here, on arithmetic of our own. It learns nothing of the verdict but that it must go on. How
+times are counted, so that another machine counts the same, says `assignments.competition.pace`.
 """
 
 from __future__ import annotations
@@ -11,19 +12,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from assignments.competition import draws, given
+from assignments.competition.pace import DROPPED, JUDGED, LONGEST_S, TARGET, middle, pace
 from autograder.competition import probes
 from autograder.competition.arena import Arena, Gate, Outcome
 from autograder.competition.contender import Contender
+from autograder.competition.measuring import cores, on_one_core, put
 from autograder.competition.refusal import Refused
 from autograder.errors import GraderError
 from autograder.milestones import travelling
 from autograder.sandbox import WorkerError
 from tinytorch.benchmarking import bootstrap_interval
 
-DROPPED = 5  # of so many seeds the best and the worst do not count, which may have failed
-TARGET = 0.96  # of the validation signs
 WALL = 3.0  # times the CPU time: beyond, the machine was too busy
-JUDGED = 500  # how often a training may ask
 FLOOR_S = 2e-3  # one look at the examples takes longer
 STATE = {name: (np.dtype(np.float32), shape) for name, shape in given.SHAPES.items()}
 
@@ -35,6 +35,7 @@ class Training:
     seconds: float  # CPU time; infinite where the target was not reached
     wall_s: float
     accuracy: float  # of the hidden signs
+    judged: int = 0  # how often it asked; the baseline does after each epoch
     why: str = ""
 
     @property
@@ -48,38 +49,45 @@ def judge(arena: Arena) -> Outcome:
     entry, baseline = arena.contender(0), arena.opponent(1)
     least = arena.entry.gates["accuracy"]
     mine, base, lost = [], [], arena.effort.seeds // DROPPED
-    for seed in range(arena.effort.seeds):
+    for seed, core in enumerate(cores(arena.effort.seeds)):
         lesson = draws.lesson(arena.rng)
-        mine.append(_train(entry, lesson, seed, least))
-        base.append(_train(baseline, lesson, seed, least))
+        with on_one_core(core):
+            mine.append(_train(entry, core, lesson, seed, least))
+            base.append(_train(baseline, core, lesson, seed, least))
         failed = [one for one in mine if one.failed]
         if len(failed) > lost:
             raise Refused(f"{len(failed)} of {seed + 1} seeds failed, {lost} may: {failed[-1].why}")
-    failed = [one.why for one in base if one.failed]
-    if len(failed) > lost:
-        raise GraderError(f"the baseline of target failed {len(failed)} seeds: {failed[-1]}")
-    seconds = np.array([one.seconds for one in mine])
+    factor = _pace(base, lost)
+    seconds = factor * np.array([one.seconds for one in mine])
     reached = seconds[np.isfinite(seconds)]
-    wall = sum(one.wall_s for one in mine if not one.failed)
+    took = [(one.wall_s, one.seconds) for one in mine if not one.failed]
+    wall, cpu = np.sum(took, axis=0)
     return Outcome(
         value=middle(seconds),
         ci95=bootstrap_interval(np.minimum(seconds, reached.max()), middle),
-        baseline=middle(np.array([one.seconds for one in base])),
+        baseline=middle(factor * np.array([one.seconds for one in base])),
         gates=(Gate("accuracy", float(min(o.accuracy for o in mine if not o.failed)), least),),
-        noisy=bool(wall > WALL * reached.sum()),
-        details={"seconds": [one.seconds if not one.failed else None for one in mine]},
+        noisy=bool(wall > WALL * cpu),
+        details={
+            "seconds": [one.seconds if not one.failed else None for one in mine],
+            "pace": factor,
+        },
     )
 
 
-def middle(seconds: np.ndarray) -> float:
-    """Return the mean without the best and the worst fifth: [9, 1, 2, 3, 4] -> 3."""
-    dropped = len(seconds) // DROPPED
-    return float(np.sort(seconds)[dropped : len(seconds) - dropped].mean())
+def _pace(base: list[Training], lost: int) -> float:
+    """Return by what to multiply the seconds of this run; raises GraderError."""
+    failed = [one.why for one in base if one.failed]
+    if len(failed) > lost:
+        raise GraderError(f"the baseline of target failed {len(failed)} seeds: {failed[-1]}")
+    seconds, epochs = zip(*((one.seconds, one.judged) for one in base), strict=True)
+    return pace(np.array(seconds), np.array(epochs))
 
 
-def _train(side: Contender, lesson: draws.Lesson, seed: int, least: float) -> Training:
+def _train(side: Contender, core: int, lesson: draws.Lesson, seed: int, least: float) -> Training:
     """Let a fresh worker of `side` learn until it reads well enough."""
     with side.lane() as lane:
+        put(lane.worker, core)
         try:
             inputs = {"images": lesson.images, "labels": lesson.labels, "seed": seed}
             lane.timed(lambda: lane.worker.run(travelling(probes.target_begin), inputs))
@@ -94,22 +102,25 @@ def _train(side: Contender, lesson: draws.Lesson, seed: int, least: float) -> Tr
 
 
 def _steps(lane, lesson: draws.Lesson, least: float) -> Training:
-    reached = 0.0
-    for _ in range(JUDGED):
+    why, judged, reached, hidden = "", 0, 0.0, 0.0
+    while judged < JUDGED:
+        judged += 1
         state, _ = lane.timed(lambda: lane.worker.run(travelling(probes.target_next), {}))
         if state is None:
             why = f"the training ended at {reached:.1%}, expected {TARGET:.0%}"
-            return Training(np.inf, lane.wall_s, 0.0, why)
+            break
         reached = _accuracy(state, *lesson.validation)
         if reached >= TARGET:
+            hidden = _accuracy(state, *lesson.hidden)
+            if hidden < least:
+                why = f"{hidden:.1%} of the hidden signs, expected {least:.0%}"
+            break
+        if max(lane.busy_s, lane.wall_s / WALL) > LONGEST_S:
+            why = f"{reached:.1%} after {LONGEST_S:g} s, expected {TARGET:.0%}"
             break
     else:
-        return Training(np.inf, lane.wall_s, 0.0, f"judged {JUDGED} times, at most {reached:.1%}")
-    hidden = _accuracy(state, *lesson.hidden)
-    if hidden < least:
-        why = f"{hidden:.1%} of the hidden signs, expected {least:.0%}"
-        return Training(np.inf, lane.wall_s, hidden, why)
-    return Training(lane.busy_s, lane.wall_s, hidden)
+        why = f"judged {JUDGED} times, {reached:.1%} at last, expected {TARGET:.0%}"
+    return Training(np.inf if why else lane.busy_s, lane.wall_s, hidden, judged, why)
 
 
 def _accuracy(state: object, images: np.ndarray, labels: np.ndarray) -> float:

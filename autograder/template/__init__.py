@@ -38,6 +38,7 @@ COURSE_FILES = (
     "assignments/competition/given/language.npz",
     "assignments/competition/given/text.txt",
     "assignments/competition/language.py",
+    "assignments/competition/pace.py",
     "assignments/competition/practice/__init__.py",
     "assignments/competition/practice/__main__.py",
     "assignments/competition/practice/digits.py",

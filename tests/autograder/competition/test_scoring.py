@@ -7,9 +7,9 @@ import pytest
 
 from assignments.catalog import CatalogError
 from assignments.competition import tracks as catalog
+from assignments.competition.pace import EPOCH_S, middle, pace
 from assignments.competition.tracks import find, medal, tracks
 from autograder.competition import states
-from autograder.competition.target import middle
 
 SPRINT = tracks()["sprint"]
 
@@ -86,3 +86,12 @@ def test_the_best_and_the_worst_seed_are_dropped():
     assert middle(np.array([9.0, 1, 2, 3, 4])) == 3
     assert middle(np.array([np.inf, 1, 2, 3, 4])) == 3
     assert middle(np.array([np.inf, np.inf, 2, 3, 4])) == np.inf
+
+
+def test_a_machine_half_as_fast_counts_the_same_seconds():
+    """What an epoch of the baseline takes is what one has to go by; a failed seed tells nothing."""
+    epochs = np.array([4, 6, 8, 500])
+    fast, slow = (took * epochs for took in (EPOCH_S, 2 * EPOCH_S))
+    fast[3] = slow[3] = np.inf
+    assert pace(fast, epochs) == pytest.approx(1)
+    assert pace(slow, epochs) == pytest.approx(0.5)

@@ -10,7 +10,7 @@ import pytest
 
 from assignments.competition import draws, given, language
 from assignments.competition.tracks import tracks
-from autograder.competition import texts
+from autograder.competition import target, texts
 from autograder.competition.contender import reference
 from autograder.competition.decode import Writing
 from autograder.competition.entries import baseline, read
@@ -218,3 +218,21 @@ def test_no_digit_is_asked_twice_in_the_same_way():
     apart = square[:300, None] + square - 2 * first[:300].astype(float) @ first.T
     assert np.sort(apart, axis=1)[:, 1].min() > 0.1  # noise alone is 0.2 on average
     assert np.abs(first - again).max(axis=1).min() > 0.1
+
+
+NEVER = f"""
+import numpy as np
+
+
+def train(images, labels, seed):
+    while True:
+        sum(range(100_000))
+        yield {{name: np.zeros(shape, np.float32) for name, shape in {given.SHAPES!r}.items()}}
+""".encode()
+
+
+def test_a_training_that_never_ends_is_not_waited_for(box, monkeypatch):
+    """It may take a hundred times the baseline's time, and not as many as it is judged."""
+    monkeypatch.setattr(target, "LONGEST_S", 0.05)
+    result = judged({"target.py": NEVER}, "target", box)
+    assert re.search(r"\d\.\d% after 0\.05 s, expected 96%", result.reason)
