@@ -351,8 +351,8 @@ class Folded:
         if not self.careful:
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
                 scores = self._read(ids, cache, desk, start)
-            sums = desk.sums
-            if SMALL < np.minimum.reduce(sums) and np.maximum.reduce(sums) < LARGE:  # no NaN is
+            sums = desk.sums.tolist()
+            if SMALL < min(sums) and sum(sums) < LARGE:  # no sum with a NaN is
                 return scores
             self.careful = True
         return self._read(ids, cache, desk, start)
@@ -360,31 +360,32 @@ class Folded:
     def _read(self, ids, cache, desk, start):
         """Compute `scores` of ids that stand at the places from `start` on."""
         x, normed, mixed, bent, branch = desk.x, desk.normed, desk.mixed, desk.bent, desk.branch
-        rows, asked, told, curve = desk.rows, desk.asked, desk.told, desk.curve
+        rows, asked, told, curve, wide = desk.rows, desk.asked, desk.told, desk.curve, desk.wide
         end = start + ids.shape[1]
-        np.add(self.tokens.take(ids, 0), self.places[start:end], out=desk.placed)
+        np.add(self.tokens.take(ids, 0), self.places[start:end], desk.placed)
         for layer, (ask, out, up, down, eps1, eps2) in enumerate(self.blocks):
             _normalize(x, eps1, rows)
             normed.dot(ask, asked)
             both = cache.both[layer]
             both[..., start:end, :] = told
-            cache.lengths[layer] = end
             desk.attend(both[..., :end, :], layer, self.careful)
-            np.add(x, mixed.dot(out, branch), out=x)
+            np.add(x, mixed.dot(out, branch), x)
             _normalize(x, eps2, rows)
-            _bend(normed.dot(up, desk.wide), curve)
-            np.add(x, bent.dot(down, branch), out=x)
+            _bend(normed.dot(up, wide), curve)
+            np.add(x, bent.dot(down, branch), x)
+        cache.lengths = [end] * len(cache.lengths)
         _normalize(desk.last, self.last_eps, desk.ends[:, :-1])
         return desk.ends.dot(self.head)
 
     def _require_fit(self, ids, cache):
         """Return the place where ids begin; refuse those for which there is no row or no place."""
-        start, (batch, new) = cache.length, ids.shape
+        start, (batch, new) = cache.lengths[-1], ids.shape
         _, rows, _, places, _ = cache.keys.shape
         if batch != rows or start + new > min(len(self.places), places):
             wanted = f"expected ids that fit into {cache} and {len(self.places)} places"
             raise ValueError(f"Folded: {wanted}, got {ids.shape}")
-        if ids.size and ids.astype(np.uint64).max() >= len(self.tokens):  # below 0 is large, too
+        every = ids.ravel().tolist()
+        if every and not 0 <= min(every) <= max(every) < len(self.tokens):
             raise IndexError(f"Folded: expected ids from 0 to {len(self.tokens) - 1}, got {ids}")
         return start
 
@@ -424,17 +425,17 @@ class Desk:
             p += np.tril(np.full((places, new), -np.inf, p.dtype), new - places - 1)
         if careful:
             p -= np.maximum.reduce(p, axis=2, keepdims=True)
-        np.exp(p, out=p)
-        sums, p = self.layers[layer], p.mT
-        np.add.reduce(p, axis=3, keepdims=True, out=sums)
-        np.divide(np.matmul(p, both[:, 1], out=self.answers), sums, out=self.answers)
+        np.exp(p, p)
+        sums, p, answers = self.layers[layer], p.mT, self.answers
+        np.add.reduce(p, 3, None, sums, True)
+        np.divide(np.matmul(p, both[:, 1], answers), sums, answers)
 
 
 def _normalize(x: np.ndarray, eps: float, out: np.ndarray) -> None:
     """Divide each row, whose mean is 0, by its root of squares' sum and eps."""
     if len(x) == 1:  # a number of Python takes a third of the time of an array of one
         row = x[0]
-        np.multiply(x, 1 / math.sqrt(row.dot(row) + eps), out=out)
+        np.multiply(x, 1 / math.sqrt(row.dot(row) + eps), out)
     else:
         squares = np.vecdot(x, x)[:, None]
         squares += x.dtype.type(eps)
@@ -443,12 +444,12 @@ def _normalize(x: np.ndarray, eps: float, out: np.ndarray) -> None:
 
 def _bend(z: np.ndarray, out: np.ndarray) -> None:
     """Write 2 BEND times GELU of z / BEND."""
-    np.multiply(z, z, out=out)
-    np.add(out, TILT, out=out)
-    np.multiply(out, z, out=out)
-    np.tanh(out, out=out)
-    np.add(out, 1, out=out)
-    np.multiply(out, z, out=out)
+    np.multiply(z, z, out)
+    np.add(out, TILT, out)
+    np.multiply(out, z, out)
+    np.tanh(out, out)
+    np.add(out, 1, out)
+    np.multiply(out, z, out)
 
 
 def _fold_block(block: TransformerBlock) -> tuple:

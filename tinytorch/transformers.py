@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinytorch.activations import gelu, softmax_array
+from tinytorch.activations import gelu
 from tinytorch.attention import MultiHeadAttention
 from tinytorch.autograd import no_grad, vjp
 from tinytorch.embeddings import Embedding, LearnedPositionalEmbedding
@@ -508,12 +508,16 @@ def next_probabilities(
     if temperature == 0:
         best = scores.argmax(axis=1, keepdims=True)
         return (np.arange(scores.shape[1]) == best).astype(scores.dtype)
-    chances = softmax_array(scores / scores.dtype.type(temperature), 1)
-    if top_k is not None and top_k < scores.shape[1]:
-        rising = scores.copy()
-        rising.partition(-top_k, axis=1)
-        chances *= scores >= rising[:, -top_k, None]
-        chances /= np.add.reduce(chances, axis=1, keepdims=True)
+    chances = scores * (1 / temperature)
+    if top_k is not None and top_k < chances.shape[1]:
+        rising = np.sort(chances, axis=1)
+        kept, largest = chances >= rising[:, -top_k, None], rising[:, -1:]
+    else:
+        kept, largest = True, chances.max(axis=1, keepdims=True)
+    chances -= largest
+    np.exp(chances, out=chances)
+    chances *= kept
+    chances /= np.add.reduce(chances, axis=1, keepdims=True)
     if top_p is not None:
         order = np.argsort(-chances, axis=1, kind="stable")
         falling = np.take_along_axis(chances, order, axis=1)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinytorch.activations import gelu, softmax_array
+from tinytorch.activations import gelu
 from tinytorch.attention import MultiHeadAttention
 from tinytorch.autograd import no_grad, vjp
 from tinytorch.embeddings import Embedding, LearnedPositionalEmbedding
