@@ -9,16 +9,18 @@ from __future__ import annotations
 import time
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from tests.bench import cnn, gpt
 from tests.bench.measure import Bar, interleave, median_ratio
-from tests.bench.peers import time_bar
+from tests.bench.peers import time_bar, times
 
 ROUNDS = 21
 TARGETS = {"lenet": 0.9, "cifar": 0.9, "norms": 1.05}
 OURS = "tests.bench.acceleration:our_network", "tests.bench.acceleration:our_gpt"
+PRODUCTS = "tests.bench.acceleration:our_products", "tests.bench.acceleration:their_products"
 SINGLE_ROUNDS = 15
 
 
@@ -50,10 +52,48 @@ def bars() -> list[Bar]:
         peers = (OURS[0], cnn.PEERS[1])
         work = {"steps": steps, "rounds": ROUNDS, "note": f"{note}, backends on"}
         found.append(time_bar(f"{title}, accelerated", target, peers, (name,), **work))
+    return [*found, _gpt_bar(), *single_bars(), memory_bar()]
+
+
+def _gpt_bar() -> Bar:
+    """Return the ratio of the steps, and beside it what is BLAS against BLAS."""
     note = f"{gpt.SHAPE}, 8 sequences of 128, 256 ids, Adam, backends on"
     peers = (OURS[1], gpt.PEERS[1])
-    found.append(time_bar("GPT step, accelerated", 1.05, peers, (gpt.SIZES,), 3, ROUNDS, note=note))
-    return [*found, *single_bars(), memory_bar()]
+    bar = time_bar("GPT step, accelerated", 1.05, peers, (gpt.SIZES,), 3, ROUNDS, note=note)
+    if bar.measured is None:
+        return bar
+    alone = median_ratio(times(*PRODUCTS, (gpt.SIZES,), 5, ROUNDS))
+    share = median_ratio(times(PRODUCTS[0], OURS[1], (gpt.SIZES,), 3, ROUNDS))
+    beside = f"the products of its layers alone, {share:.0%} of ours: {alone:.2f}"
+    return replace(bar, note=f"{bar.note}; for information: {beside}")
+
+
+def our_products(sizes: dict) -> Callable[[], None]:
+    """Return all products of a step with weights, forward and backward, by NumPy's BLAS."""
+    drawn = np.random.default_rng(0).standard_normal
+    return _multiply(sizes, np.matmul, lambda *shape: drawn(shape, np.float32))
+
+
+def their_products(sizes: dict) -> Callable[[], None]:
+    """Return the same by PyTorch's."""
+    import torch
+
+    return torch.inference_mode()(_multiply(sizes, torch.matmul, torch.randn))
+
+
+def _multiply(sizes: dict, matmul: Callable, drawn: Callable) -> Callable[[], None]:
+    size, rows = sizes["n_embd"], gpt.BATCH * sizes["block_size"]
+    block = [(3 * size, size), (size, size), (4 * size, size), (size, 4 * size)]
+    layers = block * sizes["n_layer"] + [(sizes["vocab_size"], size)]
+    work = [(drawn(rows, i), drawn(o, i), drawn(rows, o)) for o, i in layers]
+
+    def multiply() -> None:
+        for x, weight, gradient in work:
+            matmul(x, weight.T)
+            matmul(gradient, weight)
+            matmul(gradient.T, x)
+
+    return multiply
 
 
 def single_bars() -> list[Bar]:
