@@ -19,7 +19,7 @@ from autograder.competition.changes import Change, load_changes
 from autograder.competition.identity import heading
 from autograder.competition.judging import Competition, Result, compete
 from autograder.competition.measuring import Effort
-from autograder.errors import SubmissionError
+from autograder.errors import GraderError, SubmissionError
 from autograder.intake import WITH_ENTRIES, Submission, receive
 from autograder.leaderboard.board import build
 from autograder.leaderboard.place import student_page
@@ -32,6 +32,8 @@ from autograder.report.schema import validate
 from autograder.report.submitter import load_key, submitter_id
 from autograder.sandbox import Sandbox
 from autograder.sandbox.text import one_line
+
+Failure = SubmissionError | GraderError  # their fault, or ours
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,8 @@ def compete_all(
     ledger: Path | None = None,
     states: Path | None = None,
     begin: Callable[[str, Track], None] = lambda source, track: None,
-) -> Iterator[tuple[str, Judged | SubmissionError]]:
-    """Judge every submission, write its files below `out`; one that is refused stops no other.
+) -> Iterator[tuple[str, Judged | Failure]]:
+    """Judge every submission, write its files below `out`; one that fails stops no other.
 
     Each is yielded when it is done, and `begin` is told of each of its tracks before. Its report is
     appended to the ledger, which is `out/ledger` if none is named: what was measured before, and
@@ -85,7 +87,7 @@ def compete_all(
                 book.append(report)
             judged.append(Judged(done, report, folder))
             yield source, judged[-1]
-        except SubmissionError as error:
+        except (SubmissionError, GraderError) as error:
             yield source, error
     _tell(judged, book, decided)
 

@@ -11,41 +11,45 @@ from rich.table import Table
 
 from assignments.competition.tracks import Track
 from autograder.competition.judging import Result
-from autograder.competition.report import Judged
-from autograder.errors import SubmissionError
+from autograder.competition.report import Failure, Judged
+from autograder.errors import GraderError, SubmissionError
 
-Found = Iterator[tuple[str, Judged | SubmissionError]]
+Found = Iterator[tuple[str, Judged | Failure]]
 
 
 def print_results(judge: Callable[..., Found], sources: Sequence[str], out: Path) -> None:
-    """Print what `judge(begin=...)` finds; SubmissionError at the end if a submission was refused.
+    """Print what `judge(begin=...)` finds; raises at the end if something failed, ours first.
 
     What is being measured is told on the way.
     """
-    console, refused = Console(highlight=False), []
+    console, failed = Console(highlight=False), []
     with Console(stderr=True).status("reading") as status:
 
         def begin(source: str, track: Track) -> None:
             status.update(escape(f"{source}: {track.title}"))
 
         for source, found in judge(begin=begin):
-            if isinstance(found, SubmissionError):
-                refused.append(found)
-            if len(sources) > 1 or not refused:
+            if not isinstance(found, Judged):
+                failed.append(found)
+            if len(sources) > 1 or not failed:
                 print_result(console, source, found)
-    if len(sources) == 1 and refused:
-        raise refused[0]
+    if len(sources) == 1 and failed:
+        raise failed[0]
     console.print(f"Reports: {escape(str(out))}", soft_wrap=True)
-    if refused:
+    ours = sum(isinstance(error, GraderError) for error in failed)
+    if ours:
+        count = f"{ours} of {len(sources)} submissions"
+        raise GraderError(f"{count} could not be judged, by our fault: see above, run them again")
+    if failed:
         raise SubmissionError(
-            f"{len(refused)} of {len(sources)} submissions were refused, as said above"
+            f"{len(failed)} of {len(sources)} submissions were refused, as said above"
         )
 
 
-def print_result(console: Console, source: str, found: Judged | SubmissionError) -> None:
+def print_result(console: Console, source: str, found: Judged | Failure) -> None:
     """Print a table of a submission, and why an entry is not ranked; or why there is none."""
     title = f"competition: {source}"
-    if isinstance(found, SubmissionError):
+    if not isinstance(found, Judged):
         console.print(escape(title), style="italic", soft_wrap=True)
         console.print(f"[red]{escape(str(found))}", soft_wrap=True)
         return

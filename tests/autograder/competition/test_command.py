@@ -13,6 +13,7 @@ from autograder.cli import main
 from autograder.competition import judging, report
 from autograder.competition.contender import reference
 from autograder.competition.entries import baseline
+from autograder.errors import GraderError
 from autograder.intake import WITH_ENTRIES, receive
 from autograder.report.schema import validate
 from autograder.sandbox import Sandbox
@@ -99,6 +100,25 @@ def test_one_of_two_gigabytes_is_refused_and_the_other_is_judged(tmp_path):
     assert read(out / "small" / "report.json")["assignments"][0]["score"]["points"] == 100
     assert not (out / "large").exists()
     assert done.output.splitlines()[-1].endswith("1 of 2 submissions were refused, as said above")
+
+
+def test_a_fault_of_ours_ends_one_submission_and_not_the_run(tmp_path, monkeypatch):
+    """A baseline that fails is told, with another exit code, and no report says anything."""
+    folders, out = [submission(tmp_path / n, "featherweight") for n in "ab"], tmp_path / "out"
+    right, calls = report.compete, []
+
+    def fails_once(*args, **more):
+        calls.append(1)
+        if len(calls) == 1:
+            raise GraderError("the baseline of featherweight: broken")
+        return right(*args, **more)
+
+    monkeypatch.setattr(report, "compete", fails_once)
+    done = run(*folders, "--track", "A", "--out", out)
+    assert done.exit_code == 3 and "the baseline of featherweight: broken" in done.output
+    assert "1 of 2 submissions could not be judged, by our fault" in done.output
+    assert read(out / "b" / "report.json")["assignments"][0]["score"]["points"] == 100
+    assert not (out / "a").exists()
 
 
 def test_submissions_of_one_name_have_folders_of_their_own(tmp_path):
