@@ -164,11 +164,13 @@ def milestone(number: int, seed: int, data: str | None) -> None:
 
 
 @main.command()
-@click.option("--track", "letters", multiple=True, help="A to E, or a name; may be given again.")
-def compete(letters: tuple[str, ...]) -> None:
+@click.argument("tracks", nargs=-1)
+@click.option("--track", "more", multiple=True, help="The same, as `autograder compete` has it.")
+def compete(tracks: tuple[str, ...], more: tuple[str, ...]) -> None:
     """Practise the competition with the entries in entry/.
 
-    Nothing here counts: the grader measures anew. Exit code 1 when a gate is missed.
+    All of them, or those of TRACKS, each a letter from A to E or a name. Nothing here counts: the
+    grader measures anew. Exit code 1 when a gate is missed.
     """
     from assignments.compete import LONGER_S, PRACTICE, rehearse, results  # NumPy: only here
 
@@ -179,7 +181,7 @@ def compete(letters: tuple[str, ...]) -> None:
             longer = ": two minutes of processor time" if track.name in LONGER_S else ""
             status.update(f"measuring {track.letter} {track.title}{longer}")
 
-        found = rehearse(repository.root, letters, begin)
+        found = rehearse(repository.root, (*tracks, *more), begin)
     console.print(results(found))
     for one in found:
         if one.refused:
