@@ -22,8 +22,8 @@ from tinytorch.tensor import Tensor, apply, default_generator, note_change, wher
 
 __all__ = ["MultiHeadAttention", "attention_weights", "scaled_dot_product_attention"]
 
-# The scores of a block of queries, all heads of one sequence, stay in a cache of 1 MiB with all
-# that is made of them.
+# The scores of a block of queries, all heads of a sequence, stay in a cache of 1 MiB with all that
+# is made of them. Short sequences are done together: else the calls take longer than the numbers.
 BLOCK_BYTES = 2**18
 
 
@@ -231,28 +231,42 @@ def _put_product(a, b, total, end, add) -> None:
 
 def blocks(
     shape: tuple[int, ...], itemsize: int, is_causal: bool
-) -> Iterator[tuple[tuple[int, ...], slice, int]]:
-    """Cut scores (..., H, L, S) into blocks: the index of a sequence, some queries, keys they see.
+) -> Iterator[tuple[tuple, slice, int]]:
+    """Cut scores (..., H, L, S) into blocks: an index of sequences, some queries, keys they see.
 
     The queries of a block are a slice of the L, and see the keys before `end`: all S, or if causal
     none after the last query. A block of all H heads has at most BLOCK_BYTES, but 16 queries at
     least; causal ones have at most half of the queries, since then a quarter of the scores is never
-    computed.
+    computed. Several short sequences are one block, of at most two BLOCK_BYTES.
 
     >>> list(blocks((5, 4, 4), itemsize=4, is_causal=False))
     [((), slice(0, 4, None), 4)]
     >>> [(rows.start, rows.stop, end) for _, rows, end in blocks((1, 96, 96), 4, is_causal=True)]
     [(0, 48, 48), (48, 96, 96)]
+    >>> [one for one, *_ in blocks((3, 2, 1, 128, 128), 4, is_causal=False)]
+    [(0, slice(0, 2, None)), (1, slice(0, 2, None)), (2, slice(0, 2, None))]
     """
-    queries, keys = shape[-2:]
+    lead, (queries, keys) = shape[:-3], shape[-2:]
     row_bytes = max(math.prod(shape[-3:-2]) * keys * itemsize, 1)
     size = max(BLOCK_BYTES // row_bytes, 16)
     if is_causal:
         size = min(size, max(-(-queries // 2), 16))
-    for one in np.ndindex(shape[:-3]):
+    several = max(2 * BLOCK_BYTES // (row_bytes * max(min(size, queries), 1)), 1)
+    for one in _groups(lead, several):
         for start in range(0, max(queries, 1), size):
             stop = min(start + size, queries)
             yield one, slice(start, stop), min(stop, keys) if is_causal else keys
+
+
+def _groups(lead: tuple[int, ...], several: int) -> Iterator[tuple]:
+    """Yield indices of so many of what has these axes: slices of the last, numbers of others."""
+    if not lead:
+        yield ()
+        return
+    *others, last = lead
+    for outer in np.ndindex(*others):
+        for start in range(0, last, several):
+            yield *outer, slice(start, min(start + several, last))
 
 
 def turned(x: np.ndarray) -> np.ndarray:

@@ -333,14 +333,24 @@ def test_without_gradients_a_long_sequence_takes_no_square():
 
 
 def test_blocks_cover_each_query_once_and_fit():
-    """No more than BLOCK_BYTES where there is room for 16 queries."""
-    for shape, is_causal in product([(2, 4, 128, 128), (1, 12, 1024, 1024), (3, 7, 9)], (0, 1)):
+    """No more than BLOCK_BYTES of a sequence where there is room for 16 queries, and two of all."""
+    shapes = [(2, 4, 128, 128), (1, 12, 1024, 1024), (3, 7, 9), (3, 50, 2, 16, 16), (70, 1, 96, 96)]
+    for shape, is_causal in product(shapes, (0, 1)):
         seen = np.zeros(shape[:-3] + shape[-2:-1], int)
         for one, rows, end in blocks(shape, 4, is_causal):
-            seen[one][rows] += 1
+            seen[one][..., rows] += 1
             assert end == (rows.stop if is_causal else shape[-1])
-            assert shape[-3] * (rows.stop - rows.start) * shape[-1] * 4 <= attention.BLOCK_BYTES * 4
+            each = shape[-3] * (rows.stop - rows.start) * shape[-1] * 4
+            assert each <= attention.BLOCK_BYTES * 4
+            several = np.zeros(shape[:-3])[one].size
+            assert several == 1 or several * each <= 2 * attention.BLOCK_BYTES
         assert (seen == 1).all()
+
+
+def test_short_sequences_are_done_together():
+    """A hundred of them are not a hundred blocks."""
+    assert len(list(blocks((100, 4, 16, 16), 4, is_causal=False))) == 1
+    assert len(list(blocks((4, 4, 1024, 1024), 4, is_causal=False))) == 2 * 64
 
 
 def test_the_examples_are_true():
