@@ -119,7 +119,7 @@ def gelu_and_slope(h: np.ndarray, slope: np.ndarray | None) -> None:
     [[0.     0.8412]] [[0.5   1.083]]
     """
     c = math.sqrt(2 / math.pi)
-    for some in cut(len(h), h.shape[1] * h.itemsize, CACHE_BYTES // 8):
+    for some in cut(len(h), h.shape[1] * h.itemsize, CACHE_BYTES // 4):
         y = h[some]
         square = y * y
         s = square * (0.044715 * c)
