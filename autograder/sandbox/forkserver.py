@@ -136,7 +136,10 @@ class Server:
         ready = {fd for fd, _ in watched.poll()}
         if self._parent in ready:
             return None
-        data, descriptors, _, _ = socket.recv_fds(self._connection, MESSAGE_BYTES, 4)
+        try:
+            data, descriptors, _, _ = socket.recv_fds(self._connection, MESSAGE_BYTES, 4)
+        except ConnectionResetError:  # the far end closed with a reply unread: it was interrupted
+            return None
         return (json.loads(data), descriptors) if data else None
 
     def _reply(self, message: dict[str, Any]) -> None:

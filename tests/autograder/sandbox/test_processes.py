@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets
+import select
 import signal
 import subprocess
 import sys
@@ -223,3 +225,12 @@ def test_a_sandbox_that_is_refused_leaves_no_process():
     with pytest.raises(Exception, match="landlock"):
         Sandbox(without={"landlock"}).__enter__()
     assert [pid for pid in descendants(os.getpid()) if running(pid)] == before
+
+
+def test_a_grader_that_leaves_a_reply_unread_is_no_error(capfd):
+    """As one does that is interrupted between a question and its answer: nothing is printed."""
+    with Sandbox(Limits()) as box:
+        root = box.branch({})
+        root.say(json.dumps({"op": "end"}))
+        assert select.select([root._connection], [], [], PATIENCE_S)[0]
+    assert capfd.readouterr().err == ""
