@@ -149,8 +149,8 @@ MILESTONE = Milestone(
     trainings={WRITING: write, SHAKESPEARE: write},
     gates=(
         Gate(REVERSAL, at_least=0.99),
-        Gate(WRITING, at_most=2.4, measure="loss"),
-        Gate(WRITING, at_most=0.87, measure=BIGRAM),
+        Gate(WRITING, at_most=2.5, measure="loss"),
+        Gate(WRITING, at_most=0.89, measure=BIGRAM),
     ),
     picture=picture,
     download=download,
