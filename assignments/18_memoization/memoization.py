@@ -376,7 +376,7 @@ class Desk:
             p -= np.maximum.reduce(p, axis=2, keepdims=True)
         np.exp(p, p)
         sums, p, answers = self.layers[layer], p.mT, self.answers
-        np.add.reduce(p, 3, None, sums, True)
+        np.add.reduce(p, axis=3, keepdims=True, out=sums)
         np.divide(np.matmul(p, both[:, 1], answers), sums, answers)
 
 
