@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import doctest
+
 import numpy as np
 import pytest
 
 from assignments.catalog import CatalogError
+from assignments.competition import pace as paces
 from assignments.competition import tracks as catalog
 from assignments.competition.pace import EPOCH_S, middle, pace
 from assignments.competition.tracks import find, medal, tracks
@@ -95,3 +98,8 @@ def test_a_machine_half_as_fast_counts_the_same_seconds():
     fast[3] = slow[3] = np.inf
     assert pace(fast, epochs) == pytest.approx(1)
     assert pace(slow, epochs) == pytest.approx(0.5)
+
+
+def test_the_examples_of_the_pace_are_true():
+    """What the docstrings show is what happens."""
+    assert doctest.testmod(paces) == (0, 2)
