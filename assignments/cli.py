@@ -165,8 +165,7 @@ def milestone(number: int, seed: int, data: str | None) -> None:
 
 @main.command()
 @click.argument("tracks", nargs=-1)
-@click.option("--track", "more", multiple=True, help="The same, as `autograder compete` has it.")
-def compete(tracks: tuple[str, ...], more: tuple[str, ...]) -> None:
+def compete(tracks: tuple[str, ...]) -> None:
     """Practise the competition with the entries in entry/.
 
     All of them, or those of TRACKS, each a letter from A to E or a name. Nothing here counts: the
@@ -181,7 +180,7 @@ def compete(tracks: tuple[str, ...], more: tuple[str, ...]) -> None:
             longer = ": two minutes of processor time" if track.name in LONGER_S else ""
             status.update(f"measuring {track.letter} {track.title}{longer}")
 
-        found = rehearse(repository.root, (*tracks, *more), begin)
+        found = rehearse(repository.root, tracks, begin)
     console.print(results(found))
     for one in found:
         if one.refused:

@@ -57,7 +57,7 @@ def test_a_missed_gate_is_exit_code_1_and_worth_nothing(tmp_path):
     student = StudentRepository(tmp_path / "mine")
     write_entry(student.root / FOLDER, "featherweight", packed(2))
     student.finish(*(name for name in tt.MODULES if (ROOT / f"tinytorch/{name}.py").is_file()))
-    run = student.tito("compete", "featherweight", "--track", "a")
+    run = student.tito("compete", "featherweight", "a")
     assert run.returncode == 1 and re.search(r"gate\n.* missed\n", run.stdout)
     assert run.stdout.count("Featherweight") == 1
 
