@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from assignments.competition import draws, given, language
 from assignments.competition.tracks import tracks
-from autograder.competition import target, texts
+from autograder.competition import sprint, target, texts
 from autograder.competition.contender import reference
 from autograder.competition.decode import Writing
 from autograder.competition.entries import baseline, read
@@ -236,3 +237,22 @@ def test_a_training_that_never_ends_is_not_waited_for(box, monkeypatch):
     monkeypatch.setattr(target, "LONGEST_S", 0.05)
     result = judged({"target.py": NEVER}, "target", box)
     assert re.search(r"\d\.\d% after 0\.05 s, expected 96%", result.reason)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [(0.27, r"agreement 7\d\.\d\d%"), (0.0, "row 9 of 256 is right 0% of the time")],
+)
+def test_a_row_is_left_out_only_where_the_others_are_right(wrong, reason):
+    """Of 256 rows that are wrong by chance, some are so in most of twenty answers."""
+    rng = np.random.default_rng(0)
+    agreement = sprint.Agreement("open", {})
+    for batch in sprint.BATCHES:
+        answers = np.zeros((sprint.SEEN, batch, 10))
+        answers[..., 1] = rng.random(answers.shape[:2]) < wrong
+        answers[:, 9:10, 1] = 1
+        labels = np.zeros(answers.shape[:2], int)
+        agreement.check(np.zeros((*labels.shape, 64)), labels, answers)
+    arena = SimpleNamespace(entry=SimpleNamespace(gates={"agreement": 0.99}))
+    with pytest.raises(Refused, match=reason):
+        sprint._require(agreement, arena)
