@@ -4,8 +4,9 @@ The GPT of `tests.bench.gpt`: 128 numbers per place, 4 layers, 4 heads; 96 ids a
 runs eagerly in `inference_mode`, which takes less time than the `no_grad` of most programs; that
 stands beside it. It uses the fused `scaled_dot_product_attention`, and appends keys and values by
 `torch.cat`, as the library transformers does by default; to write them into memory taken once takes
-it 3 to 6 % longer at this size. Nothing is compiled on either side. How fast the products alone
-would be, which read 3.3 MB of weights per id, stands beside it, too.
+it 3 to 6 % longer at this size. Nothing is compiled on either side. Two bounds of what NumPy
+can do stand beside it, too: `products` alone, which read 3.3 MB of weights per id, and `bare`, the
+same ids by NumPy's calls in a row.
 """
 
 from __future__ import annotations
@@ -42,10 +43,17 @@ def bars() -> list[Bar]:
 
 def _beside(peer: str) -> str:
     """Measure what a step cannot be faster than here, and a peer as most programs run it."""
-    alone = peers.times("tests.bench.decode:products", peer, (gpt.SIZES,), 2, 7)
-    eager = peers.times(OURS, "tests.bench.decode:theirs_without_grad", (gpt.SIZES,), 2, 7)
-    share, usual = (1 / median_ratio(times) for times in (alone, eager))
-    return f"against no_grad {usual:.2f}, the products alone {share:.1f}"
+    pairs = (
+        (OURS, "tests.bench.decode:theirs_without_grad"),
+        ("tests.bench.decode:bare", peer),
+        ("tests.bench.decode:products", peer),
+    )
+    usual, bare, alone = (
+        1 / median_ratio(peers.times(*pair, (gpt.SIZES,), 2, 7)) for pair in pairs
+    )
+    return (
+        f"against no_grad {usual:.2f}, NumPy's calls alone {bare:.2f}, products alone {alone:.1f}"
+    )
 
 
 def _turned(bar: Bar) -> Bar:
@@ -80,6 +88,17 @@ def products(sizes: dict) -> Callable[[], None]:
                 x.dot(weight, y)
 
     return multiply
+
+
+def bare(sizes: dict) -> Callable[[], list[int]]:
+    """Write what `ours` writes, by NumPy's calls in a row."""
+    from tests.bench.bare import Bare
+
+    model, start = gpt.our_model(sizes), gpt.text(sizes)[0, :32]
+    writer = Bare(model)
+    if writer.write(start, gpt.NEW) != ours(sizes)().tolist()[0]:
+        raise AssertionError("what is measured here writes other ids")
+    return lambda: writer.write(start, gpt.NEW)
 
 
 def theirs(sizes: dict) -> Callable[[], None]:
