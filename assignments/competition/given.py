@@ -57,12 +57,20 @@ def logits(weights: Mapping[str, np.ndarray], images: np.ndarray) -> np.ndarray:
     return answer
 
 
-def kinship(answers: np.ndarray, images: np.ndarray) -> float:
-    """Return how much logits go with the given network's where no digit is: their correlation.
+def strange(images: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Return as many images without a digit: noise, and two of `images` laid over each other."""
+    noise = rng.random(images.shape, np.float32)
+    return noise, np.maximum(images, images[rng.permutation(len(images))])
 
-    Weights that were made of the given ones keep its whims there; a model trained anew has its own.
-    What a linear map of the pixels does too is taken off first: on noise that is nearly all, and
-    so cheap that anyone could put it beside a model of his own.
+
+def kinship(answers: np.ndarray, images: np.ndarray) -> float:
+    """Return how much logits (N, 10) of images (N, 64) go with the given network's: a correlation.
+
+    What was made of the given weights keeps their whims, right and wrong digits apart; a model that
+    was trained anew has its own. One that tells noise from digits may answer one as the given does
+    and the other as it likes, so several kinds of images are asked: each by itself, the lowest
+    counts. What a linear map of the pixels does too is taken off first: on noise that is nearly
+    all, and so cheap that anyone could put it beside a model of his own.
     """
     linear = np.column_stack([images, np.ones(len(images))])
     both = np.stack([answers, logits(digits(), images)]).astype(np.float64)
