@@ -60,9 +60,13 @@ def _chosen(settings: bytes, track: Track) -> str:
         table = tomllib.loads(settings.decode("utf-8"))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise RuleError(f"entry/{SETTINGS} is not TOML: {type(error).__name__}; mend it") from None
+    for name in table:
+        if name not in tracks():
+            known = ", ".join(f"[{one}]" for one in tracks())
+            raise RuleError(f"entry/{SETTINGS}: {name[:100]!a} is no track; choose from {known}")
     section = table.get(track.name, {})
     chosen = section.get("division", "closed") if isinstance(section, dict) else None
-    if chosen not in track.divisions:
+    if not isinstance(chosen, str) or chosen not in track.divisions:
         choice = " or ".join(f'division = "{one}"' for one in track.divisions)
         raise RuleError(f"entry/{SETTINGS}: expected [{track.name}] with {choice}; correct it")
     return chosen

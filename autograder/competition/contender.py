@@ -65,7 +65,7 @@ class Contender:
         except WorkerError as failure:
             worker.close()
             raise Refused(f"{self.entry.path} cannot be imported: {self.said(failure)}") from None
-        if not defined:
+        if defined is not True:  # whatever else came, the entry's code has been at it
             worker.close()
             name = self.entry.track.function
             raise Refused(f"{self.entry.path} has no function `{name}`: define it")

@@ -128,7 +128,7 @@ def _train(lane: Lane, text: np.ndarray, seed: int, seconds: float) -> None:
     lane.timed(lambda: lane.worker.run(begin, {"text": text, **inputs}))
     paused = False
     while lane.cpu_s() < seconds:
-        if not lane.timed(lambda: lane.worker.run(go_on, {}))[0]:
+        if lane.timed(lambda: lane.worker.run(go_on, {}))[0] is not True:
             break
         paused = True
     took = lane.cpu_s()

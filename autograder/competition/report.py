@@ -19,7 +19,7 @@ from autograder.competition.changes import Change, load_changes
 from autograder.competition.identity import heading
 from autograder.competition.judging import Competition, Result, compete
 from autograder.competition.measuring import Effort
-from autograder.errors import GraderError, SubmissionError
+from autograder.errors import GraderError, IsolationError, SubmissionError
 from autograder.intake import WITH_ENTRIES, Submission, receive
 from autograder.leaderboard.board import build
 from autograder.leaderboard.place import student_page
@@ -89,6 +89,12 @@ def compete_all(
             yield source, judged[-1]
         except (SubmissionError, GraderError) as error:
             yield source, error
+        except IsolationError:
+            raise  # it is this machine that must be mended, for all of them
+        except Exception as error:
+            if os.environ.get("AUTOGRADER_TRACEBACK"):
+                raise
+            yield source, GraderError(f"the grader failed: {type(error).__name__}: {error}")
     _tell(judged, book, decided)
 
 

@@ -132,10 +132,20 @@ def _require_state(state: object) -> None:
     """Refuse anything but finite float32 weights of the given architecture."""
     if not isinstance(state, dict):
         raise Refused(f"expected a dict of weights, got {type(state).__name__}")
-    came = {k: (v.dtype, v.shape) for k, v in state.items() if isinstance(v, np.ndarray)}
+    came = {name: _kind(value) for name, value in state.items()}
     if came != STATE:
-        wrong = sorted({*STATE, *state}, key=lambda name: came.get(name) == STATE.get(name))[0]
-        dtype, shape = STATE.get(wrong, ("nothing", ""))
-        raise Refused(f"weights {wrong!r}: expected {dtype} {shape}, got {came.get(wrong)}")
+        wrong = next(n for n in (*STATE, *state) if came.get(n) != STATE.get(n))
+        expected, got = (_shown(kinds.get(wrong, "nothing")) for kinds in (STATE, came))
+        raise Refused(f"weights {str(wrong)[:100]!a}: expected {expected}, got {got}")
     if not all(np.isfinite(array).all() for array in state.values()):
         raise Refused("an answer holds NaN or infinity, expected finite numbers")
+
+
+def _kind(value: object) -> object:
+    """Return dtype and shape of an array, and of others what they are."""
+    return (value.dtype, value.shape) if isinstance(value, np.ndarray) else type(value).__name__
+
+
+def _shown(kind: object) -> str:
+    """Example: (dtype("float32"), (10,)) -> "float32 (10,)"."""
+    return f"{kind[0]} {kind[1]}" if isinstance(kind, tuple) else str(kind)

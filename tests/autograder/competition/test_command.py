@@ -102,20 +102,30 @@ def test_one_of_two_gigabytes_is_refused_and_the_other_is_judged(tmp_path):
     assert done.output.splitlines()[-1].endswith("1 of 2 submissions were refused, as said above")
 
 
-def test_a_fault_of_ours_ends_one_submission_and_not_the_run(tmp_path, monkeypatch):
-    """A baseline that fails is told, with another exit code, and no report says anything."""
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (
+            GraderError("the baseline of featherweight: broken"),
+            "the baseline of featherweight: bro",
+        ),
+        (TypeError("not foreseen"), "the grader failed: TypeError: not foreseen"),
+    ],
+)
+def test_a_fault_of_ours_ends_one_submission_and_not_the_run(tmp_path, monkeypatch, error, line):
+    """It is told, with another exit code, and no report says anything."""
     folders, out = [submission(tmp_path / n, "featherweight") for n in "ab"], tmp_path / "out"
     right, calls = report.compete, []
 
     def fails_once(*args, **more):
         calls.append(1)
         if len(calls) == 1:
-            raise GraderError("the baseline of featherweight: broken")
+            raise error
         return right(*args, **more)
 
     monkeypatch.setattr(report, "compete", fails_once)
     done = run(*folders, "--track", "A", "--out", out)
-    assert done.exit_code == 3 and "the baseline of featherweight: broken" in done.output
+    assert done.exit_code == 3 and line in done.output
     assert "1 of 2 submissions could not be judged, by our fault" in done.output
     assert read(out / "b" / "report.json")["assignments"][0]["score"]["points"] == 100
     assert not (out / "a").exists()
