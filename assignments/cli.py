@@ -142,16 +142,17 @@ def reset(module: str, function: str | None, yes: bool) -> None:
 @click.option("--seed", type=int, default=0, show_default=True, help="Of examples and training.")
 @click.option("--data", type=click.Path(file_okay=False), help="A folder with the larger data.")
 def milestone(number: int, seed: int, data: str | None) -> None:
-    """Run milestone NUMBER on your framework.
+    """Run milestone NUMBER, or that of a year, on your framework.
 
     It says where its picture and metrics.json are. Exit code 1 when a gate is missed.
     """
     repository = _here()
     known = repository.course.milestones
-    if not 1 <= number <= len(known):
-        raise TitoError(f"there is no milestone {number}; choose 1 to {len(known)}")
-    chosen = known[number - 1]
-    name = f"milestone {number} ({chosen.year}: {chosen.title})"
+    chosen = next((one for one in known if number in (one.number, one.year)), None)
+    if chosen is None:
+        choices = ", ".join(f"{one.number} ({one.year})" for one in known)
+        raise TitoError(f"there is no milestone {number}; choose from {choices}")
+    name = f"milestone {chosen.number} ({chosen.year}: {chosen.title})"
     missing = repository.missing(chosen)
     if missing:
         raise TitoError(f"{name} needs modules you have not started: {_cure(repository, missing)}")

@@ -89,6 +89,7 @@ def _rehearse(root: Path, track: Track) -> Rehearsal:
     found = _measure(root, track, division, LONGER_S.get(track.name, LIMIT_S))
     if found.refused and track.data == "either" and not (folder / track.weights).exists():
         hint = f"{FOLDER}/{track.weights} does not exist, so `load` got no bytes"
+        hint += "; the baseline's are `given.packed()` of assignments.competition"
         return replace(found, refused=f"{found.refused}; {hint}")
     return found
 

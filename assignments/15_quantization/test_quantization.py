@@ -39,6 +39,13 @@ def test_a_range_without_zero_is_widened_to_it():
 
 
 @pytest.mark.task("choose_qparams")
+def test_the_zero_point_is_rounded_and_a_range_of_nothing_has_a_scale():
+    """A step is 1: 0 is 63.75 of them above -128, near -64, or 63.25, near -65; none is 0."""
+    assert [int(choose_qparams(-n, 255 - n)[1]) for n in (63.75, 63.25)] == [-64, -65]
+    assert choose_qparams(0.0, 0.0)[0] > 0
+
+
+@pytest.mark.task("choose_qparams")
 def test_symmetric_ranges_have_zero_at_zero_and_channels_their_own_scales():
     """The larger side counts: 12.7 / 127, and with 4 bits 7 steps; 0 to 0 has a scale, too."""
     low, high = np.array([-12.7, -1.0, 0.0]), np.array([1.0, 25.4, 0.0])
@@ -182,7 +189,8 @@ def test_a_quantized_layer_is_near_the_layer_and_a_quarter_of_it():
     y = quantization.quantized_linear_array(
         x.data, *(b.data for b in (made.weight, made.scale, made.offset)), 4 / 255, -64
     )
-    assert np.abs(y - (x.data @ layer.weight.data.T + layer.bias.data)).max() < 0.05
+    error = float(np.abs(y - (x.data @ layer.weight.data.T + layer.bias.data)).max())
+    assert error < 0.05
 
 
 @pytest.mark.task("fake_quantize_array")
@@ -250,7 +258,8 @@ def test_a_quantized_model_is_a_copy_with_integer_layers():
     assert [type(part) for part in made.parts] == [QuantizedLinear] * 2
     assert type(made.spare) is type(model.parts[0]) is Linear
     assert not made.training
-    assert np.abs((made(x) - model(x)).data).max() < 0.1
+    error = float(np.abs((made(x) - model(x)).data).max())
+    assert error < 0.1
     with pytest.raises(ValueError):
         quantization.quantize_model(Sequential(), [x])
 

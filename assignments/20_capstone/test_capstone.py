@@ -93,6 +93,13 @@ def test_each_row_has_its_own_scale():
     assert scale.tolist() == [0.25, 2.0] and scale.dtype == np.float16
 
 
+@pytest.mark.task("quantize_rows")
+def test_integers_are_made_with_the_scale_that_is_kept():
+    """1 / 127 becomes a little less in two bytes, and 0.79131 is then 101 steps, not 100."""
+    q, _ = quantize_rows(np.array([[1.0, 0.79131]], np.float32), bits=8)
+    assert q.tolist() == [[127, 101]]
+
+
 @pytest.mark.task("pack")
 def test_the_size_is_known_before_packing():
     """3 bytes, and of each layer 6, 4 for each row, and 7 weights of 5 bits in 5 bytes."""

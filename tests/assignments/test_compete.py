@@ -90,7 +90,8 @@ def test_who_forgets_the_file_of_data_is_told(tmp_path):
     (tmp_path / FOLDER / "featherweight.py").write_text(source)
     told = []
     (found,) = rehearse(tmp_path, begin=told.append)
-    assert found.refused.endswith("featherweight.bin does not exist, so `load` got no bytes")
+    assert "featherweight.bin does not exist, so `load` got no bytes; " in found.refused
+    assert found.refused.endswith("the baseline's are `given.packed()` of assignments.competition")
     assert told == [find("A")]
 
 

@@ -273,6 +273,13 @@ def test_another_framework_on_the_path_is_not_tested_instead(student, tmp_path):
     assert run.returncode == 0, run.stdout
 
 
+def test_a_milestone_has_a_number_and_a_year(student):
+    """Both name the same one."""
+    by_year, by_number = (student.tito("milestone", name) for name in ("2018", "6"))
+    assert by_year.stderr.startswith("tito: milestone 6 (2018: MLPerf")
+    assert (by_year.stderr, by_year.returncode) == (by_number.stderr, by_number.returncode)
+
+
 def test_a_milestone_names_the_modules_that_it_needs(student):
     """Started modules are left out, others are named, and the first is what to go on with."""
     student.finish("tensor")

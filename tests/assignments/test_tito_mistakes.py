@@ -233,6 +233,13 @@ def test_a_milestone_that_is_not_there_says_which_are(student, number, code):
     assert number in run.stderr
 
 
+def test_an_unknown_milestone_is_answered_with_numbers_and_years(student):
+    """Either of them names one."""
+    line = mistake(student.tito("milestone", "1957"))
+    assert line.startswith("there is no milestone 1957; choose from 1 (1958), 2 (1969), ")
+    assert line.endswith(", 6 (2018)")
+
+
 def test_a_broken_course_file_is_named_with_its_cure(student):
     """A student who edits the course's own files learns how to get them back."""
     (student.root / "assignments" / "course.toml").write_text("title =", encoding="utf-8")
