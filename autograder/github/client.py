@@ -225,7 +225,8 @@ class Client:
         except GithubException as error:
             said = error.data.get("message") if isinstance(error.data, dict) else error.data
             line = f"GitHub answered {error.status} to {verb} {path}: {str(said)[:200]}"
-            raise GitHubError(line, error.status) from error
+            limited = "rate limit" in str(said).lower()  # GitHub says 403 to that, too
+            raise GitHubError(line, 429 if limited else error.status) from error
         except (requests.RequestException, OSError) as error:
             kind = type(error).__name__
             line = f"GitHub did not answer {verb} {path} ({kind}); the next sweep tries again"

@@ -44,13 +44,15 @@ class Scope:
     organisation: str
     prefix: str = ""  # of the repository's name
     without: frozenset[int] = frozenset()  # the grader's own
+    scores: str = ""  # the address of the scores repository: no student's
 
     def holds(self, repository: Repository, known: Iterable[int]) -> bool:
         """Tell a student's repository; one that has reports stays one under any name."""
         owner, _, name = repository.name.partition("/")
         ours = owner.lower() == self.organisation.lower() and repository.listed
         named = name.startswith(self.prefix) or repository.id in known
-        return ours and named and repository.id not in self.without
+        own = repository.id in self.without or repository.url.lower() == self.scores.lower()
+        return ours and named and not own
 
 
 class Head(NamedTuple):
@@ -131,7 +133,12 @@ class Sweep:
         """Yield the pushes that are to be graded and are not, as far as GitHub answers."""
         silent = 0
         for one in repositories:
-            state = {"pushed_at": one.pushed_at, "suite": self.suite, "image": self.image}
+            state = {
+                "pushed_at": one.pushed_at,
+                "branch": one.branch,
+                "suite": self.suite,
+                "image": self.image,
+            }
             state["policy"] = hashlib.sha256(repr(self.policy).encode()).hexdigest()
             hint = f"{self.area}settled {one.id} {self.module}".rstrip()
             if not self.force and self.hints.get(hint) == state:

@@ -78,12 +78,14 @@ class Published:
         """Return the repositories whose students do not know of all that they may know by `now`."""
         return [one for one in self.repositories() if not self._is_told(one, now)]
 
-    def tell(self, repository: int, due: datetime | None = None) -> None:
+    def tell(self, repository: int, due: datetime | None = None, last: str = "") -> str:
         """Note that the student knows of all reports that there are now; from `due` on, of more."""
         path = self._feedback(repository)
         path.parent.mkdir(parents=True, exist_ok=True)
-        told = {"report_id": self._last(repository)} | ({"due": utc(due)} if due else {})
+        last = last or self._last(repository)
+        told = {"report_id": last} | ({"due": utc(due)} if due else {})
         replace(path, json.dumps(told).encode() + b"\n")
+        return last
 
     def _is_told(self, repository: int, now: datetime) -> bool:
         found = _read(self._feedback(repository))
@@ -103,8 +105,10 @@ class Published:
 
     def read(self, repository: int) -> Iterator[dict[str, Any]]:
         """Yield the reports about `repository`, in the order of their ids, and keep none."""
-        found = (_read(path) for path in self._files(repository))
-        yield from (one for one in found if isinstance(one, dict) and "report_id" in one)
+        for path in self._files(repository):
+            one = _read(path)
+            if isinstance(one, dict) and one.get("report_id") == path.stem:
+                yield one
 
 
 def _is_of(report: dict[str, Any], commit: str, content: Content) -> bool:

@@ -77,7 +77,7 @@ def plan_run(
         sweep = make(
             client=make_client(hints),
             published=published,
-            scope=Scope(owner, prefix, without),
+            scope=Scope(owner, prefix, without, scores),
             image=digest,
             token=token,
             hints=Answers(hints),
@@ -187,8 +187,8 @@ def _tell(
         except Rejected:
             pass
     with cloned(scores, token, area) as published:
-        for repository, due in told.items():
-            published.tell(repository, due)
+        for repository, (due, last) in told.items():
+            published.tell(repository, due, last)
         commit_and_push(published.folder, "Note who was told", token)
     return herald
 

@@ -55,8 +55,7 @@ class Herald:
                 silent += not error.is_gone
                 if not error.is_gone:
                     continue
-            self.published.tell(repository, due)
-            told[repository] = due
+            told[repository] = due, self.published.tell(repository, due)
         return told
 
     def _tell(self, repository: int) -> datetime | None:

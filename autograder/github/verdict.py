@@ -66,7 +66,7 @@ def _parsed(content: bytes) -> dict[str, Any]:
 
 def _code(content: bytes) -> int:
     text = content.strip()
-    return int(text) if text.isdigit() else 1
+    return int(text) if text.isdigit() and len(text) < 4 else 1
 
 
 def final_report(

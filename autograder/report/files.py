@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 from autograder.outcome import Grade
@@ -41,7 +42,7 @@ def write(report: dict[str, Any], grade: Grade | None, folder: Path) -> None:
 
 def replace(path: Path, content: bytes) -> None:
     """Put `content` at `path` so that a reader or a crash meets the old file or the new one."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{get_ident()}")
     try:
         with open(draft, "wb") as file:
             file.write(content)
