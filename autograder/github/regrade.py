@@ -167,8 +167,10 @@ def _verified(published: Published, sources: Sources) -> dict[int, list[Report]]
     found = collect(
         published.folder, sources.signers, suites=sources.suites, term=sources.term or None
     )
-    good = {report["report_id"] for report in found.accepted}
-    pairs = ((one, _those(published.reports(one), good)) for one in published.repositories())
+    good: dict[int, set[str]] = {}
+    for report in found.accepted:
+        good.setdefault(report["submission"]["repository_id"], set()).add(report["report_id"])
+    pairs = ((one, _those(published.reports(one), ids)) for one, ids in sorted(good.items()))
     return {repository: reports for repository, reports in pairs if reports}
 
 

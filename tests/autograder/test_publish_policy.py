@@ -363,3 +363,23 @@ def test_the_command_prints_the_table_and_applies_it(course, due, sources):
     assert run.exit_code == 0 and "0 go up, 1 go down" in run.output and "-20" in run.output
     run = CliRunner().invoke(main, [*command, "--apply", str(course.key)])
     assert "1 reports published; students are told with the next sweep" in run.output
+
+
+def test_a_report_that_borrows_the_id_of_a_signed_one_is_not_signed(course, due, sources):
+    """Who writes to the scores repository may add a file; it counts as little as before."""
+    alice = course.github.add("alice")
+    push(alice, 1, HOUR)
+    course.deliver(failing=[LOST.behaviour])
+    clone = course.folder / "theirs"
+    git(course.folder, "clone", "--quiet", str(course.scores), str(clone))
+    (path,) = clone.glob("reports/*/*.json")
+    report = json.loads(path.read_bytes())
+    true = report["assignments"][0]["score"]["raw_points"]
+    report["assignments"][0]["score"] |= {"raw_points": 100, "points": 100}
+    path.with_name("0" * 26 + ".json").write_text(json.dumps(report), encoding="utf-8")
+    git(clone, "add", "--all")
+    git(clone, "-c", "user.name=x", "-c", "user.email=x@y.org", "commit", "--quiet", "-m", "Forge")
+    git(clone, "push", "--quiet", "origin", "HEAD:main")
+    override(course, alice, delta=-1)
+    signed = regrade(sources).republished()
+    assert [one["assignments"][0]["score"]["raw_points"] for one in signed] == [true] != [100]
