@@ -209,7 +209,8 @@ class RaceHerald(Herald):
         report = self.published.newest(repository)
         is_failed = report["status"] == "ungradable"
         who = report["submitter"]["id"]
-        page = student_page(self.board, who, self.now, is_failed=is_failed)
+        refused = "" if is_failed else report.get("reason", "")
+        page = student_page(self.board, who, self.now, is_failed=is_failed, refused=refused)
         self._write_comment(repository, f"{MARKER}\n{page}"[:COMMENT])
         self.rows.append((repository, report["submission"]["commit"], "competition"))
         return None

@@ -20,19 +20,28 @@ FAILED = (
 
 
 def student_page(
-    board: Board | None, submitter: str, now: datetime, *, is_failed: bool = False
+    board: Board | None,
+    submitter: str,
+    now: datetime,
+    *,
+    is_failed: bool = False,
+    refused: str = "",
 ) -> str:
     """Return the page for one student; where they have no entry, it says how to make one.
 
     `is_failed`: the grader failed at their last one.
     """
-    return "\n\n".join(_blocks(board, submitter, now, is_failed)) + "\n"
+    return "\n\n".join(_blocks(board, submitter, now, is_failed, refused)) + "\n"
 
 
-def _blocks(board: Board | None, submitter: str, now: datetime, is_failed: bool) -> Iterator[str]:
+def _blocks(
+    board: Board | None, submitter: str, now: datetime, is_failed: bool, refused: str
+) -> Iterator[str]:
     yield "# Your place in the competition"
     if is_failed:
         yield FAILED
+    if refused:
+        yield f"What you pushed last is not ranked: {code(refused)}"
     mine = [
         (table, row)
         for table in (board.tables if board else ())
@@ -40,7 +49,7 @@ def _blocks(board: Board | None, submitter: str, now: datetime, is_failed: bool)
         if row.submitter == submitter
     ]
     if not mine:
-        if not is_failed:
+        if not (is_failed or refused):
             yield "You have no entry yet: put one into the folder `entry/` and push."
         return
     yield "\n".join([*_HEAD, *(_line(table, row) for table, row in mine)])

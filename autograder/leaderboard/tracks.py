@@ -160,8 +160,8 @@ def _changed(result: Result, changes: Sequence[Change]) -> Result:
 
 def _results(reports: Iterable[Report]) -> Iterator[Result]:
     for report in reports:
-        if report["status"] == "ungradable":
-            continue  # our fault: nothing was measured
+        if report["status"] == "ungradable" or "reason" in report:
+            continue  # nothing was measured: by our fault, or as entry/ could not be read
         metrics = {one["name"]: one for one in report["metrics"]}
         for one in report["assignments"]:
             track = by_id(one["id"])
