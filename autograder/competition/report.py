@@ -66,26 +66,18 @@ def compete_all(
     place among all that are there.
     """
     course, book = load_course(), Ledger(ledger or out / "ledger")
-    decided = load_changes(course, states)  # a fault in it is ours: say so before the measuring
+    # A fault in either is ours: say so before the measuring.
+    decided, key = load_changes(course, states), load_key()
     judged: list[Judged] = []
+    names: dict[str, str] = {}  # the source of each name
+    measure = partial(compete, tracks=tracks, seed=seed, open_sandbox=open_sandbox, effort=effort)
+    describe = partial(document, submitter_key=key, course=course, final=final)
     for source, folder in zip(sources, folders(sources, out), strict=True):
         try:
-            _require_free(folder)
-            with receive(source, WITH_ENTRIES) as submission:
-                done = compete(
-                    submission,
-                    tracks,
-                    seed=seed,
-                    open_sandbox=open_sandbox,
-                    effort=effort,
-                    begin=partial(begin, source),
-                )
-                now = datetime.now(timezone.utc)
-                report = document(done, submission, load_key(), course, now, final=final)
-            save(files(report), folder)
-            if report["assignments"]:  # else there is no entry: nothing to remember
-                book.append(report)
-            judged.append(Judged(done, report, folder))
+            work = partial(measure, begin=partial(begin, source))
+            judged.append(_judged(source, folder, names, work, describe))
+            if judged[-1].report["assignments"]:  # else there is no entry: nothing to remember
+                book.append(judged[-1].report)
             yield source, judged[-1]
         except (SubmissionError, GraderError) as error:
             yield source, error
@@ -96,6 +88,25 @@ def compete_all(
                 raise
             yield source, GraderError(f"the grader failed: {type(error).__name__}: {error}")
     _tell(judged, book, decided)
+
+
+def _judged(
+    source: str,
+    folder: Path,
+    names: dict[str, str],
+    measure: Callable[[Submission], Competition],
+    describe: Callable[..., dict[str, Any]],
+) -> Judged:
+    """Measure one submission and write its files; raises SubmissionError, also for a known name."""
+    _require_free(folder)
+    with receive(source, WITH_ENTRIES) as submission:
+        if (other := names.setdefault(submission.name, source)) != source:
+            line = f"{source} is called {submission.name!r}, as {other} is"
+            raise SubmissionError(f"{line}: a result belongs to a name; rename one")
+        done = measure(submission)
+        report = describe(done, submission, now=datetime.now(timezone.utc))
+    save(files(report), folder)
+    return Judged(done, report, folder)
 
 
 def folders(sources: Sequence[str], out: Path) -> list[Path]:

@@ -131,6 +131,16 @@ def test_a_fault_of_ours_ends_one_submission_and_not_the_run(tmp_path, monkeypat
     assert not (out / "a").exists()
 
 
+def test_two_of_one_name_are_not_taken_for_one_student(tmp_path):
+    """The second would be the first one's next result."""
+    ada = submission(tmp_path / "ada" / "work", "featherweight")
+    bob = submission(tmp_path / "bob" / "work", "featherweight")
+    done = run(ada, bob, "--track", "A", "--out", tmp_path / "out")
+    assert done.exit_code == 2
+    line = f"{bob} is called 'work', as {ada} is: a result belongs to a name; rename one"
+    assert line in " ".join(done.output.split())
+
+
 def test_submissions_of_one_name_have_folders_of_their_own(tmp_path):
     """Nobody's report is written over another's."""
     names = ["a/work", "b/work", "work-2", "c/work", "."]
