@@ -73,6 +73,7 @@ def judge(arena: Arena) -> Outcome:
         answer=np.empty(language.WRITTEN, np.int64),
         check=writing.check,
         floor_s=FLOP / FLOPS_PER_S,
+        is_secret=True,
     )
     ratio = compare(arena.opponent(1), arena.contender(0), course, arena.effort)
     return Outcome(

@@ -9,7 +9,7 @@ it may use to predict is bounded: in either it could go on learning.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from autograder.competition import probes, texts
 from autograder.competition.arena import Arena, Gate, Outcome
 from autograder.competition.contender import Contender
 from autograder.competition.lane import Lane
-from autograder.competition.measuring import Effort
+from autograder.competition.measuring import ASLEEP, ASLEEP_S, Effort
 from autograder.competition.refusal import Refused
 from autograder.milestones import travelling
 from autograder.sandbox import StudentError, WorkerError
@@ -51,7 +51,7 @@ class Reading:
 def judge(arena: Arena) -> Outcome:
     """Let the entry learn from two seeds, and the baseline from one; raises Refused."""
     effort = arena.effort
-    _require_light(arena)
+    arena = replace(arena, framework=_weighed(arena))
     given, hidden = texts.disguised(arena.rng)
     pieces = _pieces(hidden, effort, arena.rng)
     entry = arena.contender(0)
@@ -73,16 +73,21 @@ def judge(arena: Arena) -> Outcome:
     )
 
 
-def _require_light(arena: Arena) -> None:
-    """Refuse a framework that holds much more than a framework: an entry could read there."""
-    total = 0
+def _weighed(arena: Arena) -> dict[str, bytes]:
+    """Return the framework as it was weighed, without docstrings, for an entry could read there.
+
+    Refuses one that holds much more than a framework.
+    """
+    total, weighed = 0, {}
     with arena.box.branch({}).worker() as worker:
-        for source in arena.framework.values():
+        for name, source in arena.framework.items():
             try:
                 found = worker.run(travelling(cost), {"source": np.frombuffer(source, np.uint8)})
                 total += found["literals"] + found["code"]
+                weighed[name] = found["source"].tobytes()
             except StudentError:  # no Python; or what Python cannot write again
                 total += len(source)
+                weighed[name] = source
             except WorkerError as failure:
                 raise Refused(f"tinytorch/ cannot be parsed: {failure}") from None
     if total > FRAMEWORK_BYTES:
@@ -91,6 +96,7 @@ def _require_light(arena: Arena) -> None:
             f"tinytorch/ holds {came} KiB of packed code and literals, expected at most {most} KiB"
         )
         raise Refused(f"{line}: a text to learn from is no part of a framework")
+    return weighed
 
 
 def _pieces(text: np.ndarray, effort: Effort, rng: np.random.Generator) -> np.ndarray:
@@ -114,11 +120,14 @@ def _read(
         try:
             _train(lane, given, seed, seconds)
             trained = lane.cpu_s()
+        except WorkerError as failure:
+            raise Refused(side.said(failure)) from None
+        try:
             bits = _predict(lane, pieces, most)
             predicting = lane.cpu_s() - trained
             lane.listen()
-        except WorkerError as failure:
-            raise Refused(side.said(failure)) from None
+        except WorkerError as failure:  # what the code says now could be the hidden text
+            raise Refused(str(failure)) from None
     return Reading(bits, trained, predicting)
 
 
@@ -128,6 +137,9 @@ def _train(lane: Lane, text: np.ndarray, seed: int, seconds: float) -> None:
     lane.timed(lambda: lane.worker.run(begin, {"text": text, **inputs}))
     paused = False
     while lane.cpu_s() < seconds:
+        if lane.wall_s > ASLEEP * lane.cpu_s() + ASLEEP_S:
+            took = f"{lane.wall_s:.0f} s for {lane.cpu_s():.2g} s of processor time"
+            raise Refused(f"waits while it should learn: {took}; compute, and do not sleep")
         if lane.timed(lambda: lane.worker.run(go_on, {}))[0] is not True:
             break
         paused = True

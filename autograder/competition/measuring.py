@@ -31,6 +31,8 @@ from tinytorch.benchmarking import ratio_of_medians
 
 WAITING = 0.5  # of an answer's time, that an entry may wait for more than the baseline does
 WAITING_S = 100e-6
+SLOW, SLOW_S = 20, 0.2  # times the baseline's, and seconds: it earns nothing, and others wait
+ASLEEP, ASLEEP_S = 5, 2.0  # times the processor time of a block, and seconds, that may pass
 LOADING_S = 5.0  # of processor time, to be imported and to load weights: that is not timed
 
 
@@ -62,6 +64,7 @@ class Course:
     answer: np.ndarray  # what one answer is like
     check: Callable[[np.ndarray, np.ndarray], None]  # the entry's (questions, answers)
     floor_s: float = 0.0  # of one answer: who is faster has not computed it
+    is_secret: bool = False  # may nobody be shown a question?
 
 
 @dataclass
@@ -191,7 +194,7 @@ def started(side: Contender, course: Course, core: int) -> Lane:
         lane.worker.stream(course.probe, inputs, course.draw(1)[0], course.answer)
     except WorkerError as failure:
         lane.worker.close()
-        raise Refused(side.said(failure)) from None
+        raise Refused(str(failure) if course.is_secret else side.said(failure)) from None
     if (took := lane.cpu_s()) > LOADING_S:
         lane.worker.close()
         raise Refused(f"takes {took:.1f} s to load, expected at most {LOADING_S:g} s; prepare less")
@@ -201,6 +204,9 @@ def started(side: Contender, course: Course, core: int) -> Lane:
 def _take_turns(base: Lane, mine: Lane, course: Course, effort: Effort, times: _Times) -> None:
     sides = [(base, True), (mine, False)]
     each = {lane: _warm(lane, is_ours, course, effort) for lane, is_ours in sides}
+    if each[mine] > max(SLOW * each[base], SLOW_S):
+        factor = each[mine] / each[base]
+        raise Refused(f"an answer takes {factor:.0f} times the baseline's; make it faster")
     length_s = max(effort.block_s, *each.values())
     calls = {lane: min(round(length_s / each[lane]), effort.most_calls) for lane, _ in sides}
     for number in range(effort.blocks):
@@ -232,9 +238,12 @@ def _asked(lane: Lane, is_ours: bool, course: Course, questions: np.ndarray) -> 
     except WorkerError as failure:
         if is_ours:
             raise GraderError(f"the baseline of {course.name}: {failure}") from failure
-        raise Refused(said(failure)) from None
+        raise Refused(str(failure) if course.is_secret else said(failure)) from None
     if is_ours:
         return span
+    if span.wall_s > ASLEEP * span.cpu_s + ASLEEP_S:
+        took = f"{span.wall_s:.1f} s for {span.cpu_s:.2g} s of processor time"
+        raise Refused(f"waits while it is asked: {took}; compute, and do not sleep")
     _require_finite(answers)
     course.check(questions, answers)
     if span.cpu_s < course.floor_s * len(questions):

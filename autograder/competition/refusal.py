@@ -10,7 +10,10 @@ class Refused(Exception):
 
 
 def said(failure: WorkerError) -> str:
-    """Return why no answer came, with what the entry's code said: no reference is in there."""
+    """Return why no answer came, with what the entry's code said: no reference is in there.
+
+    Not for a worker that has seen a hidden text: what the code says could be that.
+    """
     if isinstance(failure, StudentError) and failure.message:
         return f"{failure}: {failure.message}"
     return str(failure)

@@ -239,6 +239,15 @@ def test_a_training_that_never_ends_is_not_waited_for(box, monkeypatch):
     assert re.search(r"\d\.\d% after 0\.05 s, expected 96%", result.reason)
 
 
+def test_a_framework_holds_no_text_in_its_docstrings(box):
+    """They are not counted, so they are not there."""
+    framework = reference()
+    framework["tokenization"] += b'\n\ndef hidden():\n    """A text."""\n'
+    source = b"import tinytorch.tokenization as t\nraise ValueError(repr(t.hidden.__doc__))\n"
+    found = judged({"language.py": source}, "language", box, framework=framework)
+    assert found.reason.endswith("line 2: ''")
+
+
 @pytest.mark.parametrize(
     ("wrong", "reason"),
     [(0.27, r"agreement 7\d\.\d\d%"), (0.0, "row 9 of 256 is right 0% of the time")],
