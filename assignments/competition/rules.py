@@ -64,8 +64,8 @@ def _chosen(settings: bytes, track: Track) -> str:
         if name not in tracks():
             known = ", ".join(f"[{one}]" for one in tracks())
             raise RuleError(f"entry/{SETTINGS}: {name[:100]!a} is no track; choose from {known}")
-    section = table.get(track.name, {})
-    chosen = section.get("division", "closed") if isinstance(section, dict) else None
+    section = table.get(track.name, {"division": "closed"})
+    chosen = section.get("division") if isinstance(section, dict) and len(section) < 2 else None
     if not isinstance(chosen, str) or chosen not in track.divisions:
         choice = " or ".join(f'division = "{one}"' for one in track.divisions)
         raise RuleError(f"entry/{SETTINGS}: expected [{track.name}] with {choice}; correct it")

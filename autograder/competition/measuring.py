@@ -32,7 +32,7 @@ from tinytorch.benchmarking import ratio_of_medians
 WAITING = 0.5  # of an answer's time, that an entry may wait for more than the baseline does
 WAITING_S = 100e-6
 SLOW, SLOW_S = 20, 0.2  # times the baseline's, and seconds: it earns nothing, and others wait
-ASLEEP, ASLEEP_S = 5, 2.0  # times the processor time of a block, and seconds, that may pass
+ASLEEP, ASLEEP_S = 5, 2.0  # times a worker's processor time, and seconds, that may pass
 LOADING_S = 5.0  # of processor time, to be imported and to load weights: that is not timed
 
 
@@ -241,8 +241,8 @@ def _asked(lane: Lane, is_ours: bool, course: Course, questions: np.ndarray) -> 
         raise Refused(str(failure) if course.is_secret else said(failure)) from None
     if is_ours:
         return span
-    if span.wall_s > ASLEEP * span.cpu_s + ASLEEP_S:
-        took = f"{span.wall_s:.1f} s for {span.cpu_s:.2g} s of processor time"
+    if lane.wall_s > ASLEEP * lane.busy_s + ASLEEP_S:
+        took = f"{lane.wall_s:.1f} s for {lane.busy_s:.2g} s of processor time"
         raise Refused(f"waits while it is asked: {took}; compute, and do not sleep")
     _require_finite(answers)
     course.check(questions, answers)

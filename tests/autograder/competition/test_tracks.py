@@ -105,6 +105,21 @@ def test_a_source_that_is_none_is_refused(box):
         ({"sprint.py": b"", "entry.toml": b"= ="}, "sprint", "entry.toml is not TOML"),
         ({"sprint.py": b"", "entry.toml": b"sprint = 3"}, "sprint", r"expected \[sprint\] with"),
         (
+            {"sprint.py": b"", "entry.toml": b"[Sprint]\ndivision = 'open'"},
+            "sprint",
+            r"'Sprint' is no track; choose from \[featherweight\]",
+        ),
+        (
+            {"sprint.py": b"", "entry.toml": b"[sprint]\ndivison = 'open'"},
+            "sprint",
+            r"expected \[sprint\] with division",
+        ),
+        (
+            {"sprint.py": b"", "entry.toml": b"[sprint]\ndivision = ['open']"},
+            "sprint",
+            r"expected \[sprint\] with division",
+        ),
+        (
             {"sprint.py": b"", "entry.toml": b"[sprint]\ndivision = 'own'"},
             "sprint",
             'division = "closed" or division = "open"',
