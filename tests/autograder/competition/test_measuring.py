@@ -37,9 +37,14 @@ def broken():
 QUESTION = np.zeros((2, 3), np.float32)
 
 
-def streaming(box, probe):
+def turned():
+    """Answer with a view that is not contiguous."""
+    return lambda question: question.T
+
+
+def streaming(box, probe, question=QUESTION):
     lane = Lane(box.branch({}).worker())
-    lane.worker.stream(travelling(probe), {}, QUESTION, QUESTION)
+    lane.worker.stream(travelling(probe), {}, question, question)
     return lane
 
 
@@ -50,6 +55,14 @@ def test_a_stream_answers_array_by_array(box):
         answers, span = lane.block(questions, QUESTION)
     assert np.array_equal(answers, 2 * questions)
     assert 0 < span.cpu_s < span.wall_s < 5
+
+
+def test_a_stream_takes_arrays_larger_than_a_pipe_holds_and_any_layout(box):
+    """A megabyte comes in pieces; a view is copied before it is sent."""
+    questions = np.arange(2 << 18, dtype=np.float32).reshape(2, 512, 512)
+    with streaming(box, turned, questions[0]) as lane:
+        answers, _ = lane.block(questions, questions[0])
+    assert np.array_equal(answers, questions.transpose(0, 2, 1))
 
 
 def test_an_error_ends_a_stream_and_is_told(box):
