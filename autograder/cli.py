@@ -236,11 +236,18 @@ def _tell_pages(board: Path) -> None:
 scores_option = click.option(
     "--scores", required=True, help="The scores repository: an address that git can clone."
 )
+signers_option = click.option(
+    "--signers",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Whose signed reports count.",
+)
 
 
 @main.command()
 @click.option("--out", type=click.Path(path_type=Path), default=Path("plan"), show_default=True)
 @scores_option
+@signers_option
 @click.option("--image", required=True, help="The grader's image, NAME@sha256:DIGEST.")
 @click.option("--repository", "only", default="", help="A numeric id: plan this one alone.")
 @click.option("--module", default="", help="A module, as in 01: grade this one alone.")
@@ -269,18 +276,18 @@ def plan(out, scores, image, only, module, prefix, **more):
 @click.argument("raw", type=click.Path(path_type=Path))
 @click.option("--plan", "plan_file", type=click.Path(path_type=Path), default="plan/plan.json")
 @scores_option
+@signers_option
 @click.option("--key", type=click.Path(path_type=Path), required=True, help="Signs the reports.")
 @overrides_option
 @click.option("--notices", is_flag=True, help="Print the notices of old GitHub Classroom, too.")
 @click.option("--term", default="", help="Of the course, as in 2026-fall; the leaderboard asks.")
-def publish(raw, plan_file, scores, key, overrides, notices, term):
+def publish(raw, plan_file, scores, key, **options):
     """Hold the raw reports below RAW against the plan, sign and append them, tell the students.
 
     Reads GH_TOKEN, GITHUB_API_URL, GITHUB_APP_ID and AUTOGRADER_KEY_FILE, as in grade.yml.
     """
     from autograder.github.runs import publish_run, quoted
 
-    options = {"overrides": overrides, "notices": notices, "term": term}
     done = publish_run(raw, plan_file, scores, key, **options)
     for line in quoted(done):
         click.echo(line)
@@ -335,7 +342,7 @@ def export(form, source, out, classroom, assignment, **files):
 
 @main.command()
 @scores_option
-@click.option("--signers", type=click.Path(path_type=Path), required=True, help="Whose count.")
+@signers_option
 @click.option("--suites", type=click.Path(path_type=Path), help="Earlier suites that still count.")
 @click.option("--term", default="", help="Reports of another term do not count.")
 @overrides_option

@@ -138,6 +138,7 @@ class Sweep:
                 "branch": one.branch,
                 "suite": self.suite,
                 "image": self.image,
+                "signers": self.published.signers and self.published.signers.digest,
             }
             state["policy"] = hashlib.sha256(repr(self.policy).encode()).hexdigest()
             hint = f"{self.area}settled {one.id} {self.module}".rstrip()

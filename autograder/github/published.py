@@ -3,12 +3,16 @@
 reports/<repository id>/<report id>.json (.json.sig)    for good, only ever added
 feedback/<repository id>.json             the last report its student knows of, when more is due
 competition/…, told/…                     the same of the competition
+
+A report that none of the allowed signers signed counts as not there: else whoever can write to
+that repository could settle a commit that nobody graded, or tell a student of points.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -19,6 +23,7 @@ from autograder.report.build import utc
 from autograder.report.files import replace
 from autograder.report.history import whole
 from autograder.scores.document import MODULES
+from autograder.scores.signers import THREADS, Signers
 
 TRIES = 3  # to grade one content that the grader failed at; then a human must look
 
@@ -34,15 +39,20 @@ class Content(NamedTuple):
 class Published:
     """The reports of each repository, in a clone of the scores repository."""
 
-    def __init__(self, folder: Path, area: str = MODULES):
-        """Read one of the AREAS of the clone `folder`."""
-        self.folder, self.area = folder, area
+    def __init__(self, folder: Path, area: str = MODULES, signers: Signers | None = None):
+        """Read one of the AREAS of the clone `folder`; without `signers`, all that lies there."""
+        self.folder, self.area, self.signers = folder, area, signers
+        self._last = cache(self._find_last)
         self.reports = cache(lambda repository: list(self.read(repository)))
 
     def repositories(self) -> list[int]:
         """Return the ids of all repositories that have reports."""
         found = (self.folder / self.area).glob("*/*.json")
-        return sorted({int(path.parent.name) for path in found if path.parent.name.isdecimal()})
+        ids = sorted({int(path.parent.name) for path in found if path.parent.name.isdecimal()})
+        with ThreadPoolExecutor(THREADS) as threads:
+            return [
+                one for one, last in zip(ids, threads.map(self._last, ids), strict=True) if last
+            ]
 
     def settled(self, repository: int, commit: str, content: Content) -> bool:
         """Tell whether this commit, or another with the same content, needs no grading."""
@@ -82,7 +92,7 @@ class Published:
         """Note that the student knows of all reports that there are now; from `due` on, of more."""
         path = self._feedback(repository)
         path.parent.mkdir(parents=True, exist_ok=True)
-        last = last or self._last(repository)
+        last = last or self._last(repository) or ""
         told = {"report_id": last} | ({"due": utc(due)} if due else {})
         replace(path, json.dumps(told).encode() + b"\n")
         return last
@@ -93,8 +103,10 @@ class Published:
             return False
         return "due" not in found or utc(now) < found["due"]
 
-    def _last(self, repository: int) -> str:
-        return max(path.stem for path in self._files(repository))
+    def _find_last(self, repository: int) -> str | None:
+        """Return the id of the last report that counts, and read no other that does."""
+        newest_first = reversed(self._files(repository))
+        return next((path.stem for path in newest_first if self._report(path)), None)
 
     def _feedback(self, repository: int) -> Path:
         told = "feedback" if self.area == MODULES else "told"
@@ -105,10 +117,12 @@ class Published:
 
     def read(self, repository: int) -> Iterator[dict[str, Any]]:
         """Yield the reports about `repository`, in the order of their ids, and keep none."""
-        for path in self._files(repository):
-            one = _read(path)
-            if isinstance(one, dict) and one.get("report_id") == path.stem:
-                yield one
+        with ThreadPoolExecutor(THREADS) as threads:
+            yield from filter(None, threads.map(self._report, self._files(repository)))
+
+    def _report(self, path: Path) -> dict[str, Any] | None:
+        one = self.signers.report(path) if self.signers else _read(path)
+        return one if isinstance(one, dict) and one.get("report_id") == path.stem else None
 
 
 def _is_of(report: dict[str, Any], commit: str, content: Content) -> bool:

@@ -55,7 +55,8 @@ class RaceSweep(Sweep):
         """Look up once what every job shares."""
         self.assignments, self.modules, self.suite = (), tuple(tracks()), digest()
         self.module = COMPETITION  # so no older push is looked for
-        here = Published(self.published.folder)  # who was ever graded is of the course, too
+        # who was ever graded is of the course, too
+        here = Published(self.published.folder, signers=self.published.signers)
         self.known = frozenset([*self.published.repositories(), *here.repositories()])
         self.shard_size = ALL if self.is_final else FEW
         self.force = self.force or self.is_final
@@ -218,7 +219,7 @@ class RaceHerald(Herald):
 
 def _board(published: Published) -> Board | None:
     """Rank what is published; a grading of modules may take a name back as well."""
-    grades, found = Published(published.folder), []
+    grades, found = Published(published.folder, signers=published.signers), []
     for repository in published.repositories():
         found += published.reports(repository)
         # a class's checks, of all its pushes, would not fit into memory

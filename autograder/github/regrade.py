@@ -30,7 +30,7 @@ from autograder.policy.facts import Facts
 from autograder.report.build import utc
 from autograder.report.history import counting
 from autograder.report.schema import validate
-from autograder.scores import Shared, share
+from autograder.scores import Shared, Signers, share
 
 Report = dict[str, Any]
 
@@ -146,8 +146,9 @@ def regrade(sources: Sources, raw: Path | None = None, plan: Path | None = None)
         if raw is not None:
             planned = read_plan(plan or Path("plan", "plan.json"))
             key = submitter_key()
+            believed = Published(published.folder, signers=Signers(sources.signers))
             publisher = Publisher(
-                planned, published, course, policy, key, Path(), now, sources.term or ""
+                planned, believed, course, policy, key, Path(), now, sources.term or ""
             )
             for report in publisher.reports(raw):
                 new.setdefault(report["submission"]["repository_id"], []).append(report)
@@ -159,7 +160,7 @@ def apply(regrade: Regrade, sources: Sources, key: Path) -> Shared:
     if regrade.new:
         raise GraderError("raw reports are published by `autograder publish`: leave --raw out")
     reports = [signed(report, key) for report in regrade.republished()]
-    return share(sources.scores, reports, token=_token())
+    return share(sources.scores, reports, token=_token(), signers=Signers(sources.signers))
 
 
 def _verified(published: Published, sources: Sources) -> dict[int, list[Report]]:

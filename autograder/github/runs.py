@@ -9,6 +9,7 @@ import secrets
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
@@ -27,7 +28,7 @@ from autograder.github.repositories import Rejected, clone, commit_and_push
 from autograder.github.ruling import Policy, load_policy
 from autograder.github.tell import Herald
 from autograder.report.submitter import VARIABLE, load_key
-from autograder.scores import share
+from autograder.scores import Signers, share
 from autograder.scores.document import COMPETITION, MODULES
 
 SUMMARY = 900_000  # characters; GitHub takes a MiB
@@ -54,6 +55,7 @@ def plan_run(
     scores: str,
     image: str,
     *,
+    signers: Path,
     only: str,
     prefix: str,
     force: bool,
@@ -65,19 +67,19 @@ def plan_run(
 ) -> Plan:
     """Plan a sweep into `out`, or one repository where `only` is its id; see grade.yml.
 
-    Where a `module` is named, this one alone is graded; in a `race`, entries of the competition.
+    Published is what one of the `signers` signed. Where a `module` is named, this one alone is
+    graded; in a `race`, entries of the competition.
     """
     repository, digest = _repository(only), _pinned(image)
     token = variable("GH_TOKEN", "the app's installation token")
-    owner = variable("GITHUB_REPOSITORY_OWNER", "the organisation")
-    own = os.environ.get("GITHUB_REPOSITORY_ID", "")
-    without = frozenset({int(own)} if own.isdecimal() else ())
+    scope = _scope(prefix, scores)
     make = partial(RaceSweep, is_final=final) if race else Sweep
-    with cloned(scores, token, COMPETITION if race else MODULES) as published:
+    area, believed = COMPETITION if race else MODULES, Signers(signers)
+    with cloned(scores, token, area, believed) as published:
         sweep = make(
             client=make_client(hints),
             published=published,
-            scope=Scope(owner, prefix, without, scores),
+            scope=scope,
             image=digest,
             token=token,
             hints=Answers(hints),
@@ -87,11 +89,19 @@ def plan_run(
         )
         plan, archives = sweep.plan(repository)
         untold = published.untold(datetime.now(timezone.utc))
+    plan = replace(plan, lines=(*plan.lines, *believed.lines()))
     shutil.rmtree(out, ignore_errors=True)
     write_plan(plan, archives, out)
-    shards = json.dumps(list(range(len(plan.shards))))
-    outputs(shards=shards, work=json.dumps(bool(plan.jobs or untold)))
+    shards = list(range(len(plan.shards)))
+    outputs(shards=json.dumps(shards), work=json.dumps(bool(plan.jobs or untold)))
     return plan
+
+
+def _scope(prefix: str, scores: str) -> Scope:
+    """Return whose repositories a sweep looks at: neither the grader's own, nor the scores."""
+    owner = variable("GITHUB_REPOSITORY_OWNER", "the organisation")
+    own = os.environ.get("GITHUB_REPOSITORY_ID", "")
+    return Scope(owner, prefix, frozenset({int(own)} if own.isdecimal() else ()), scores)
 
 
 def _repository(only: str) -> int | None:
@@ -117,24 +127,29 @@ def publish_run(
     scores: str,
     key: Path,
     *,
+    signers: Path,
     overrides: Path | None,
     notices: bool,
     term: str = "",
 ) -> Iterator[str]:
-    """Publish what came back of a plan, then tell the students; yield what there is to say."""
+    """Publish what came back of a plan, then tell the students; yield what there is to say.
+
+    What none of the `signers` signed is neither published nor told.
+    """
     token = variable("GH_TOKEN", "the app's installation token for students' repositories")
     app = variable("GITHUB_APP_ID", "the app's numeric id")
     if not app.isdecimal():
         raise GraderError(f"GITHUB_APP_ID is {app[:80]!r}: expected the app's numeric id")
     policy = load_policy(load_course(), overrides)
     writes = os.environ.get("SCORES_TOKEN") or token
-    plan = read_plan(plan_file)
-    publisher = _publish(raw, plan, scores, key, policy, writes, term)
+    plan, believed = read_plan(plan_file), Signers(signers)
+    publisher = _publish(raw, plan, scores, key, policy, writes, term, believed)
     yield from publisher.lines
     make = RaceHerald if plan.is_competition else Herald
-    herald = _tell(make, scores, writes, policy, int(app), notices)
-    yield from herald.lines
-    summary(herald.rows, [*publisher.plan.lines, *publisher.lines, *herald.lines])
+    herald = _tell(make, scores, writes, policy, int(app), notices, believed)
+    said = [*herald.lines, *believed.lines()]
+    yield from said
+    summary(herald.rows, dict.fromkeys([*publisher.plan.lines, *publisher.lines, *said]))
     for line in herald.said:
         yield Notice(line)
 
@@ -152,11 +167,19 @@ def submitter_key() -> bytes:
 
 
 def _publish(
-    raw: Path, plan: Plan, scores: str, key: Path, policy: Policy, token: str, term: str
+    raw: Path,
+    plan: Plan,
+    scores: str,
+    key: Path,
+    policy: Policy,
+    token: str,
+    term: str,
+    signers: Signers,
 ) -> Publisher:
     names = submitter_key()
     make = RacePublisher if plan.is_competition else Publisher
-    with cloned(scores, token, COMPETITION if plan.is_competition else MODULES) as published:
+    area = COMPETITION if plan.is_competition else MODULES
+    with cloned(scores, token, area, signers) as published:
         publisher = make(
             plan=plan,
             published=published,
@@ -168,17 +191,23 @@ def _publish(
             term=term,
         )
         signed = publisher.signed(raw)
-    shared = share(scores, signed, token=token)
+    shared = share(scores, signed, token=token, signers=signers)
     publisher.lines += [*shared.replays, f"{shared.appended} reports published"]
     return publisher
 
 
 def _tell(
-    make: type[Herald], scores: str, token: str, policy: Policy, app: int, notices: bool
+    make: type[Herald],
+    scores: str,
+    token: str,
+    policy: Policy,
+    app: int,
+    notices: bool,
+    signers: Signers,
 ) -> Herald:
     """Tell whoever does not know yet, and note it; another publisher's push is no obstacle."""
     area = COMPETITION if make is RaceHerald else MODULES
-    with cloned(scores, token, area) as published:
+    with cloned(scores, token, area, signers) as published:
         herald = make(make_client(), published, policy, app, notices)
         told = herald.tell()
         try:
@@ -194,11 +223,13 @@ def _tell(
 
 
 @contextmanager
-def cloned(scores: str, token: str, area: str = MODULES) -> Iterator[Published]:
-    """Hold a fresh clone of the scores repository, to read one of its areas."""
+def cloned(
+    scores: str, token: str, area: str = MODULES, signers: Signers | None = None
+) -> Iterator[Published]:
+    """Hold a fresh clone of the scores repository, to read what `signers` signed of an area."""
     with TemporaryDirectory(prefix="scores-") as folder:
         clone(scores, Path(folder) / "scores", token)
-        yield Published(Path(folder) / "scores", area)
+        yield Published(Path(folder) / "scores", area, signers)
 
 
 def quoted(lines: Iterable[str]) -> Iterator[str]:

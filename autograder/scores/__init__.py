@@ -12,6 +12,7 @@ from autograder.scores.claims import Rules, read_roster, read_suites
 from autograder.scores.folder import ReplayError, ScoresError, append
 from autograder.scores.reading import Collected, Refused, read
 from autograder.scores.remote import Shared, share, update
+from autograder.scores.signers import Signers
 
 __all__ = [
     "Collected",
@@ -20,6 +21,7 @@ __all__ = [
     "Rules",
     "ScoresError",
     "Shared",
+    "Signers",
     "append",
     "read",
     "read_roster",

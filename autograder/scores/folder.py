@@ -20,7 +20,8 @@ from autograder.scores.document import (
     place,
     replayed,
 )
-from autograder.signatures import SIGNATURE_BYTES
+from autograder.scores.signers import Signers
+from autograder.signatures import SIGNATURE_BYTES, SignatureError
 
 LOCK_S = 120.0  # far longer than any append
 REPOSITORY = re.compile(r"[1-9][0-9]{0,18}")
@@ -37,12 +38,14 @@ class ReplayError(ScoresError):
     """The report, or another one about the same attempt, is there already."""
 
 
-def append(folder: str | Path, content: bytes, signature: bytes) -> bool:
+def append(
+    folder: str | Path, content: bytes, signature: bytes, signers: Signers | None = None
+) -> bool:
     """Add the signed report to the scores in `folder`; False if it is there already.
 
     The signature is written first, so that a report is never seen without. Raises ReplayError for
     another report under the same id, and for a second one about an attempt that it does not
-    supersede.
+    supersede. With `signers`, what they did not sign holds up nothing, and is not appended.
     """
     try:
         report = parse_report(content)
@@ -50,11 +53,12 @@ def append(folder: str | Path, content: bytes, signature: bytes) -> bool:
         raise ScoresError(f"a report that cannot be appended: {fault}") from None
     if not 0 < len(signature) <= SIGNATURE_BYTES:
         raise ScoresError(f"{place(report)}: expected its signature, got {len(signature)} bytes")
+    _require_signed(report, content, signature, signers)
     path = Path(folder) / place(report)
     _make_folders(path.parent)
     try:
         with FileLock(_lock(Path(folder)), timeout=LOCK_S):
-            return _append(path, report, content, signature)
+            return _append(path, report, content, signature, signers)
     except Timeout:
         cure = "see which publisher hangs, end it and try again"
         raise ScoresError(f"{folder}: in use for {LOCK_S:g} s; {cure}") from None
@@ -66,7 +70,21 @@ def _lock(folder: Path) -> Path:
     return git / "scores.lock" if git.is_dir() else folder / ".lock"
 
 
-def _append(path: Path, report: Report, content: bytes, signature: bytes) -> bool:
+def _require_signed(
+    report: Report, content: bytes, signature: bytes, signers: Signers | None
+) -> None:
+    """Demand that whoever reads `report` will believe it: else it would be made again and again."""
+    try:
+        if signers is not None:
+            signers.require(content, signature)
+    except (SignatureError, ValueError) as error:
+        cure = f"add the public half of the key that signs to {signers.allowed.name}"
+        raise ScoresError(f"{place(report)}: it would not count: {error}; {cure}") from None
+
+
+def _append(
+    path: Path, report: Report, content: bytes, signature: bytes, signers: Signers | None
+) -> bool:
     proof = path.with_name(f"{path.name}.sig")
     for one in (path, proof):
         if one.is_symlink():
@@ -75,7 +93,8 @@ def _append(path: Path, report: Report, content: bytes, signature: bytes) -> boo
         raise ReplayError(f"{place(report)}: another report has this id; grade it anew")
     if path.exists() and proof.exists():
         return False
-    earlier = replayed(facts(report), _others(path))
+    mine = facts(report)
+    earlier = replayed(mine, _rivals(path, mine, signers))
     if earlier:
         cure = f"let it supersede {earlier}, or leave it"
         raise ReplayError(f"{place(report)}: {earlier} is about the same attempt; {cure}")
@@ -92,11 +111,14 @@ def _make_folders(folder: Path) -> None:
         os.makedirs(one, exist_ok=True)
 
 
-def _others(path: Path) -> Iterator[Facts]:
-    """Yield the facts of the reports beside `path`; what is no report, `read` refuses."""
+def _rivals(path: Path, mine: Facts, signers: Signers | None) -> Iterator[Facts]:
+    """Yield the facts of the reports beside `path` about the same attempt, if they count."""
     for one in sorted(path.parent.iterdir()):
         if REPORT.fullmatch(one.name) and one != path and one.is_file() and not one.is_symlink():
             try:
-                yield facts(parse(one.read_bytes()))
+                found = facts(parse(one.read_bytes()))
             except (ValueError, KeyError, TypeError, AttributeError):
-                continue
+                continue  # it is no report, which `read` refuses
+            # the attempt first: to ask who signed costs a process
+            if found.attempt == mine.attempt and (signers is None or signers.report(one)):
+                yield found

@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from autograder.github.repositories import Rejected, clone, commit_and_push
 from autograder.scores.folder import ReplayError, ScoresError, append
+from autograder.scores.signers import Signers
 
 TRIES = 20
 PAUSE_S, LONGEST_S = 0.05, 3.0
@@ -34,16 +35,24 @@ class Shared:
 
 
 def share(
-    remote: str, signed: Sequence[tuple[bytes, bytes]], *, token: str = "", tries: int = TRIES
+    remote: str,
+    signed: Sequence[tuple[bytes, bytes]],
+    *,
+    token: str = "",
+    tries: int = TRIES,
+    signers: Signers | None = None,
 ) -> Shared:
     """Append the `signed` reports, pairs of content and signature, to the repository at `remote`.
 
-    Safe to repeat. A report that cannot be appended holds up no other.
+    Safe to repeat. A report that cannot be appended holds up no other; but where one is not signed
+    by the `signers`, the key is wrong, and nothing is appended.
     """
     if not signed:
         return Shared()
     message = f"Append {len(signed)} report{'s' * (len(signed) != 1)}"
-    return update(remote, lambda folder: _append(folder, signed), message, token=token, tries=tries)
+    return update(
+        remote, lambda folder: _append(folder, signed, signers), message, token=token, tries=tries
+    )
 
 
 def update(
@@ -70,11 +79,11 @@ def update(
     raise ScoresError(f"the scores repository took none of {tries} pushes ({reason}); {cure}")
 
 
-def _append(folder: Path, signed: Sequence[tuple[bytes, bytes]]) -> Shared:
+def _append(folder: Path, signed: Sequence[tuple[bytes, bytes]], signers: Signers | None) -> Shared:
     shared = Shared()
     for content, signature in signed:
         try:
-            new = append(folder, content, signature)
+            new = append(folder, content, signature, signers)
         except ReplayError as replay:
             shared.replays.append(str(replay))
             continue

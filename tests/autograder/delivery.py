@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ from autograder.github.plan import Scope, Sweep
 from autograder.github.published import Published
 from autograder.suite import load_suite, suite_digest
 from tests.autograder.grades import check, grade, module, staff_report
-from tests.autograder.signed import new_key
+from tests.autograder.signed import line, new_key
 from tests.github.course import git
 from tests.github.standin import APP, ORGANISATION, TOKEN, GitHub
 
@@ -77,7 +78,8 @@ class Course:
         self.folder, self.github = folder, github
         self.scores = folder / "scores.git"
         git(folder, "init", "--quiet", "--bare", "--initial-branch=main", str(self.scores))
-        self.key = new_key(folder, "signing")
+        self.key, self.signers = new_key(folder, "signing"), folder / "allowed_signers"
+        self.signers.write_text(line(self.key), encoding="ascii")
         (folder / "submitter.key").write_text("5" * 64, encoding="ascii")
         settings = {
             "GH_TOKEN": TOKEN,
@@ -96,7 +98,8 @@ class Course:
 
     def plan(self, **changes) -> Plan:
         """Plan as the command does."""
-        options = {"only": "", "prefix": "", "force": False, "hints": None} | changes
+        options = {"only": "", "prefix": "", "force": False, "hints": None}
+        options |= {"signers": self.signers} | changes
         return runs.plan_run(self.folder / "plan", str(self.scores), PINNED, **options)
 
     def grade(self, plan: Plan, failing: Collection[str] = (), only: int | None = None) -> Path:
@@ -118,7 +121,7 @@ class Course:
 
     def publish(self, raw: Path, **changes) -> list[str]:
         """Publish as the command does; return what it says."""
-        options = {"overrides": None, "notices": False} | changes
+        options = {"signers": self.signers, "overrides": None, "notices": False} | changes
         plan = self.folder / "plan" / "plan.json"
         return list(runs.publish_run(raw, plan, str(self.scores), self.key, **options))
 
@@ -134,6 +137,30 @@ class Course:
         shown = [name for name in names if name.endswith(".json") and name.startswith("reports")]
         found = [json.loads(git(self.scores, "show", f"main:{name}")) for name in shown]
         return sorted(found, key=lambda one: one["report_id"])
+
+
+class Forger:
+    """Somebody who may write to the scores repository, and has no key that counts."""
+
+    def __init__(self, course: Course):
+        """Clone the scores as they are."""
+        self.folder = course.folder / f"forger-{os.urandom(4).hex()}"
+        git(course.folder, "clone", "--quiet", str(course.scores), str(self.folder))
+
+    def put(self, path: str, content: bytes, signature: bytes | None = None) -> None:
+        """Write a report, beside whatever is there."""
+        place = self.folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+        if signature is not None:
+            place.with_name(f"{place.name}.sig").write_bytes(signature)
+
+    def push(self) -> None:
+        """Push what was written."""
+        git(self.folder, "add", "--all")
+        who = ("-c", "user.name=x", "-c", "user.email=x@example.org")
+        git(self.folder, *who, "commit", "--quiet", "--message", "Forge")
+        git(self.folder, "push", "--quiet", "origin", "HEAD:main")
 
 
 def claim(job: Job, failing: Collection[str] = ()) -> dict:

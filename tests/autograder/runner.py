@@ -122,13 +122,13 @@ class Runner:
         for name in ("autograder", "assignments", "tinytorch", ".github"):
             ignored = shutil.ignore_patterns("__pycache__", "figures", "hostile")
             shutil.copytree(ROOT / name, self.repository / name, ignore=ignored)
+        shutil.copy(course.signers, self.repository)
         git = ["git", "-C", str(self.repository)]
         subprocess.run([*git, "init", "--quiet", "--initial-branch=main"], check=True)
         remote = "https://github.com/course/grader.git"
         subprocess.run([*git, "remote", "add", "origin", remote], check=True)
         (folder / "server" / "course").mkdir()
-        course.scores.rename(folder / "server" / "course" / "scores.git")
-        course.scores = folder / "server" / "course" / "scores.git"
+        course.scores = course.scores.rename(folder / "server" / "course" / "scores.git")
         self.tools = folder / "tools"
         self.tools.mkdir()
         self.log = folder / "docker.log"

@@ -10,9 +10,19 @@ import pytest
 from filelock import FileLock
 
 from autograder.errors import AutograderError
-from autograder.scores import ReplayError, ScoresError, append, folder, read, remote, share, update
+from autograder.scores import (
+    ReplayError,
+    ScoresError,
+    Signers,
+    append,
+    folder,
+    read,
+    remote,
+    share,
+    update,
+)
 from autograder.signatures import sign
-from tests.autograder.signed import RULES, Scores, encoded, report
+from tests.autograder.signed import RULES, Scores, encoded, new_key, report
 
 
 @pytest.fixture
@@ -84,6 +94,31 @@ def test_a_second_report_on_an_attempt_is_a_replay_unless_it_supersedes_the_firs
         scores.add(second)
     scores.add(regrade | {"supersedes": first["report_id"]})
     assert len(files(scores.folder)) == 4
+
+
+def test_a_second_report_that_nobody_signed_holds_up_no_genuine_one(scores, tmp_path):
+    """Whoever could write a file could else keep a student from ever being graded."""
+    forged, true = (report(101, minutes=m, commit="c" * 40) for m in (1, 2))
+    scores.plant(forged, key=new_key(tmp_path, "stranger"))
+    ((content, signature),) = signed(scores, true)
+    with pytest.raises(ReplayError):
+        append(scores.folder, content, signature)
+    believed = Signers(scores.signers)
+    assert append(scores.folder, content, signature, believed) is True
+    assert "its key is not in allowed_signers" in believed.lines()[0]
+    third = report(101, minutes=3, commit="c" * 40)
+    with pytest.raises(ReplayError, match=true["report_id"]):
+        append(scores.folder, *signed(scores, third)[0], believed)
+
+
+def test_what_no_signer_signed_is_not_appended(scores, bare, tmp_path):
+    """Nor what came with it: the key that signs is the wrong one."""
+    good, bad = report(101), report(102)
+    wrong = encoded(bad), sign(encoded(bad), new_key(tmp_path, "stranger"))
+    pairs = [*signed(scores, good), wrong]
+    with pytest.raises(ScoresError, match="reports/102/.*add the public half of the key"):
+        share(str(bare), pairs, signers=Signers(scores.signers))
+    assert git(bare, "for-each-ref") == ""
 
 
 @pytest.mark.parametrize(

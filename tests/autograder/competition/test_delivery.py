@@ -7,6 +7,7 @@ import shutil
 from datetime import datetime, timezone
 
 import pytest
+from ulid import ULID
 
 from assignments.competition.tracks import tracks
 from autograder.competition.identity import digest
@@ -16,8 +17,8 @@ from autograder.github.races import MARKER
 from autograder.report.redact import redact
 from autograder.scores import Rules, read
 from tests.autograder.competition.made import report, result
-from tests.autograder.delivery import COURSE, IMAGE, WORK, Course, server
-from tests.autograder.signed import line
+from tests.autograder.delivery import COURSE, IMAGE, WORK, Course, Forger, server
+from tests.autograder.signed import encoded, line
 from tests.github.course import git
 
 ENTRY = {"entry/sprint.py": "def load(weights):\n    return None\n"}
@@ -238,6 +239,29 @@ def test_a_name_that_is_taken_back_is_told_to_nobody(course):
     course.race(result(1.5, (1.45, 1.55)))
     (comment,) = course.comments(bob)
     assert "| 1 | *not named* | |" in comment and "Ada" not in comment
+
+
+def test_what_nobody_signed_is_neither_ranked_nor_takes_a_name_back(course):
+    """Whoever can write to the scores repository moves no place in a student's comment."""
+    ada, bob, carol = (course.github.add(name) for name in ("ada", "bob", "carol"))
+    ada.push(WORK | ENTRY)
+    course.race(result(*SPRINT), alias="Ada")
+    (one,) = course.raced()
+    nameless = {"report_id": str(ULID()), "leaderboard": {"opt_in": False, "alias": None}}
+    forger, best = Forger(course), one | {"submitter": {"id": "c" * 32}}
+    forger.put(f"competition/{carol.id}/{one['report_id']}.json", encoded(best))
+    forger.put(f"reports/{ada.id}/{nameless['report_id']}.json", encoded(one | nameless))
+    forger.push()
+    bob.push(WORK | {"entry/sprint.py": "y = 2\n"})
+    plan = course.plan()
+    assert [job.repository_id for job in plan.jobs] == [bob.id]
+    said = course.publish(course.measure(plan, result(1.5, (1.45, 1.55))))
+    assert [line.partition(":")[0] for line in said[1:]] == [
+        f"competition/{carol.id}",
+        f"reports/{ada.id}",
+    ]
+    (comment,) = course.comments(bob)
+    assert "| B Sprint, closed | 2 of 2 |" in comment and "Ada" in comment
 
 
 def test_new_rules_measure_every_entry_again(course, monkeypatch):
