@@ -181,5 +181,5 @@ def _gates(one: Rehearsal) -> Text:
 def _points(one: Rehearsal) -> Text:
     if not one.passed:
         return Text("gate\nmissed", "red")
-    points = one.track.points(one.improvement)
+    points = one.track.points(one.improvement, one.division)
     return Text(f"{points:.0f}\n{medal(points) or ''}".strip())

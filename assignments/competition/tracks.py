@@ -27,7 +27,7 @@ class Track:
     title: str
     unit: str
     direction: str  # which values are better: "lower" or "higher"
-    gold: float  # the improvement over the baseline that earns 100 points
+    gold: dict[str, float]  # the improvement over the baseline that earns 100 points, by division
     divisions: dict[str, dict[str, float]]  # the gates of each: the least of each quantity
     data: str  # which divisions may hand in entry/<name>.bin: "none", "open" or "either"
 
@@ -54,12 +54,13 @@ class Track:
         """Return how many times better `value` is than `baseline`: 2 for half the bytes."""
         return baseline / value if self.direction == "lower" else value / baseline
 
-    def points(self, improvement: float) -> float:
+    def points(self, improvement: float, division: str) -> float:
         """Return 100 · clip(ln r / ln r_gold, 0, 1).
 
         Example: with gold = 4, an improvement of 2 is worth 50
         """
-        return 100 * min(max(math.log(improvement) / math.log(self.gold), 0.0), 1.0)
+        share = math.log(improvement) / math.log(self.gold[division])
+        return 100 * min(max(share, 0.0), 1.0)
 
 
 def medal(points: float) -> str | None:
@@ -93,8 +94,10 @@ def _track(name: str, values: dict[str, Any]) -> Track:
     if values.keys() != KEYS - {"open"} and values.keys() != KEYS:
         fault = ", ".join(sorted(values.keys() ^ KEYS))
         raise CatalogError(f"{PATH.name}, [{name}]: expected exactly {sorted(KEYS)}; see {fault}")
-    if values["direction"] not in ("lower", "higher") or not values["gold"] > 1:
-        raise CatalogError(f'{PATH.name}, [{name}]: direction is "lower" or "higher", gold > 1')
     gates = {one: dict(values[one]) for one in DIVISIONS if one in values}
+    if values["direction"] not in ("lower", "higher"):
+        raise CatalogError(f'{PATH.name}, [{name}]: expected direction "lower" or "higher"')
+    if values["gold"].keys() != gates.keys() or not min(values["gold"].values()) > 1:
+        raise CatalogError(f"{PATH.name}, [{name}]: expected a gold above 1 for each division")
     rest = {key: value for key, value in values.items() if key not in DIVISIONS}
     return Track(name=name, divisions=gates, **rest)

@@ -22,7 +22,7 @@ from autograder.intake import Submission
 from autograder.sandbox import Limits, Sandbox
 
 # Of one request: no track asks for more at once. An entry that needs an hour meets this.
-LIMITS = Limits(wall_s=30, cpu_s=600)
+LIMITS = Limits(wall_s=30, cpu_s=600, memory_bytes=1 << 30)  # two sides in a container of 2 GB
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,9 @@ class Result:
     @property
     def points(self) -> float | None:
         """Points of the track; None where the entry is not ranked, which is not 0."""
-        return round(self.track.points(self.improvement), 5) if self.status == "ranked" else None
+        if self.status != "ranked":
+            return None
+        return round(self.track.points(self.improvement, self.division), 5)
 
     @property
     def medal(self) -> str | None:

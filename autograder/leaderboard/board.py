@@ -91,7 +91,7 @@ class Table:
         """Return the value from which on there is this medal, held against the same baseline."""
         if self.baseline is None:
             return None
-        times = self.track.gold ** (LINES[medal] / 100)
+        times = self.track.gold[self.division] ** (LINES[medal] / 100)
         lower = self.track.direction == "lower"
         return self.baseline / times if lower else self.baseline * times
 

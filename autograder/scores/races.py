@@ -78,9 +78,10 @@ def _result(one: dict[str, Any], track: Track, metrics: dict[str, Any]) -> Itera
     low, high = metric.get("ci95", (value, value))
     if not (low <= value <= high and _is_sane(low, high)):
         yield f"the interval of {track.name} is {low:g} to {high:g}, around {value:g}"
-    for name, least in track.divisions[one.get("division", "closed")].items():
+    division = one.get("division", "closed")
+    for name, least in track.divisions[division].items():
         yield from _gate(f"{track.name}.{name}", least, metrics)
-    points = track.points(track.improvement(value, baseline))
+    points = track.points(track.improvement(value, baseline), division)
     if abs(one["score"]["points"] - points) > CLOSE or one["score"]["max_points"] != 100:
         yield f"{track.name} has {one['score']['points']:g} points, its result earns {points:g}"
     elif one.get("medal") != medal(one["score"]["points"]):

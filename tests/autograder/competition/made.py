@@ -62,7 +62,7 @@ def result(value, ci95=None, *, track="sprint", division="closed", **more):
     points = more.pop("points", UNSET)
     right = more.pop("accuracy", 0.98), more.pop("agreement", 0.995)
     if points is UNSET:
-        points = None if value is None else round(one.points(one.improvement(value, baseline)), 5)
+        points = value and round(one.points(one.improvement(value, baseline), division), 5)
     assignment = {
         "id": f"competition-{track}",
         "title": one.title,

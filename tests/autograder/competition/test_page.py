@@ -42,10 +42,11 @@ def field(count, names=NAMES):
     for number in range(count):
         found = []
         for one in tracks().values():
-            times = one.gold ** dice.uniform(-0.1, 1.2)
+            division = dice.choice(list(one.divisions))
+            times = one.gold[division] ** dice.uniform(-0.1, 1.2)
             value = BASELINES[one.name] * (1 / times if one.direction == "lower" else times)
             width = 0 if one.unit == "bytes" else dice.uniform(0.001, 0.03) * value
-            more = {"track": one.name, "division": dice.choice(list(one.divisions))}
+            more = {"track": one.name, "division": division}
             more["state"] = dice.choice(["ci", "ci", "verified", "disputed", "withdrawn"])
             more |= {"quality": "noisy"} if width and number % 3 == 0 else {}
             interval = (value - width, value + width) if width else None

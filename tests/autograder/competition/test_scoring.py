@@ -19,12 +19,20 @@ SPRINT = tracks()["sprint"]
 
 def test_points_are_the_share_of_the_way_to_gold_by_ratios():
     """100 · clip(ln r / ln r_gold, 0, 1)."""
-    gold = SPRINT.gold
-    assert SPRINT.points(1.0) == 0
-    assert SPRINT.points(0.5) == 0
-    assert SPRINT.points(gold**0.5) == pytest.approx(50)
-    assert SPRINT.points(gold) == 100
-    assert SPRINT.points(10 * gold) == 100
+    gold = SPRINT.gold["closed"]
+    assert SPRINT.points(1.0, "closed") == 0
+    assert SPRINT.points(0.5, "closed") == 0
+    assert SPRINT.points(gold**0.5, "closed") == pytest.approx(50)
+    assert SPRINT.points(gold, "closed") == 100
+    assert SPRINT.points(10 * gold, "closed") == 100
+
+
+def test_where_more_is_allowed_gold_is_further():
+    """What earns gold in the closed division does not in the open one."""
+    both = [track for track in tracks().values() if "open" in track.divisions]
+    assert [track.letter for track in both] == ["A", "B"]
+    for track in both:
+        assert track.points(track.gold["closed"], "open") < 80
 
 
 def test_an_improvement_is_above_one_in_either_direction():

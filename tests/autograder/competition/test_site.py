@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
 from datetime import datetime, timezone
 
@@ -42,14 +43,16 @@ def data(folder):
     return json.loads((folder / "competition.json").read_text(encoding="utf-8"))
 
 
+GOLD = tracks()["sprint"].gold["closed"]
+INTERVAL = [GOLD - 0.05, GOLD + 0.05]
 ADA = report(
     "a",
     result(3000, track="featherweight", accuracy=0.97),
-    result(2.25, (2.2, 2.3)),
+    result(GOLD, INTERVAL),
     result(8.0, (7.9, 8.1), track="decode"),
     alias="Ada",
 )
-BOB = report("b", result(2.28, (2.21, 2.3), quality="noisy"), day=2)
+BOB = report("b", result(GOLD + 0.03, (GOLD - 0.04, GOLD + 0.05), quality="noisy"), day=2)
 CYD = report(
     "c",
     result(2000, track="featherweight", accuracy=0.965, state="verified"),
@@ -72,12 +75,12 @@ def test_the_json_has_every_named_row_and_counts_the_others(board):
         ("3", "=HYPERLINK(1)"),
     ]
     assert sprint["rows"][0] == {
-        **{"rank": 1, "place": "1=", "alias": "Ada", "value": 2.25, "ci95": [2.2, 2.3]},
+        **{"rank": 1, "place": "1=", "alias": "Ada", "value": GOLD, "ci95": INTERVAL},
         **{"points": 100, "medal": "gold", "accuracy": None, "agreement": 0.995},
         **{"state": "ci", "quality": "ok"},
         "since": "2026-10-01T00:00:00.000Z",
     }
-    assert (sprint["baseline"], sprint["lines"]["gold"]) == (1.0, 2.25)
+    assert (sprint["baseline"], sprint["lines"]["gold"]) == (1.0, GOLD)
     decode = tables["decode"]["rows"]
     assert [(one["place"], one["value"], one["points"]) for one in decode] == [
         ("1", 8.0, pytest.approx(100)),
@@ -87,15 +90,16 @@ def test_the_json_has_every_named_row_and_counts_the_others(board):
 
 
 def test_gold_and_baseline_stand_where_they_belong_between_the_rows(board):
-    """Less is better here: gold is a tenth of the baseline."""
+    """Less is better here: gold is a small part of the baseline."""
     track = tracks()["featherweight"]
-    values = {"a": 500, "b": 8000, "c": 9500}
+    values = {"a": 0.9 * 9000 / track.gold["closed"], "b": 8000, "c": 9500}
     reports = [report(who, result(v, track=track.name), alias=who) for who, v in values.items()]
     (table,) = build(reports).tables
     shown = [row[0] if isinstance(row, tuple) else row.alias for row in table.mixed()]
     assert shown == ["a", "gold line", "b", "baseline", "c"]
-    assert table.line("gold") == pytest.approx(9000 / track.gold)
-    assert track.points(track.improvement(table.line("silver"), 9000)) == pytest.approx(60)
+    assert table.line("gold") == pytest.approx(9000 / track.gold["closed"])
+    silver = track.improvement(table.line("silver"), 9000)
+    assert track.points(silver, "closed") == pytest.approx(60)
 
 
 def test_records_are_told_the_newest_first_and_only_of_the_named(board):
@@ -150,7 +154,8 @@ def test_the_csv_has_a_line_for_each_named_entry_and_is_no_formula(board):
         ("decode", "Ada"),
         ("decode", "'=HYPERLINK(1)"),
     ]
-    assert (rows[2]["place"], rows[2]["ci95_low"], rows[2]["gold"]) == ("1=", "2.2", "2.25")
+    low, gold = str(GOLD - 0.05), str(GOLD)
+    assert (rows[2]["place"], rows[2]["ci95_low"], rows[2]["gold"]) == ("1=", low, gold)
     assert (rows[-1]["place"], rows[-1]["value"], rows[-1]["points"]) == ("", "", "")
 
 
@@ -236,7 +241,8 @@ def test_a_student_sees_their_place_and_the_few_just_ahead(board):
         for day, (who, value, name) in enumerate(zip("abcdef", values, names, strict=True), 1)
     ]
     page = student_page(build(reports), "e", NOW)
-    assert "| B Sprint, closed | 5 of 6 | 1.40 × | exact | 41.5 | bronze | measured |" in page
+    points = f"{100 * math.log(1.4) / math.log(GOLD):.1f}"
+    assert f"| B Sprint, closed | 5 of 6 | 1.40 × | exact | {points} | bronze | measured |" in page
     ahead = page[page.index("Just ahead") :].splitlines()[2:5]
     assert ahead == [
         "| 2 | `'Second' \\| @all` | 2.00 × |",

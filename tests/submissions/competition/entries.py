@@ -51,9 +51,16 @@ def load(kind: str) -> list[Fixture]:
     return [_read(path) for path in sorted((HERE / kind).glob("*.py"))]
 
 
-def gold(track: str) -> dict[str, bytes]:
+def gold(track: str, division: str = "closed") -> dict[str, bytes]:
     """Return the files of the staff's own entry for `track`."""
-    return {path.name: path.read_bytes() for path in (HERE / "gold").glob(f"{track}.*")}
+    if division == "closed":
+        return _files(HERE / "gold", track)
+    settings = f'[{track}]\ndivision = "{division}"\n'.encode()
+    return _files(HERE / "gold" / division, track) | {"entry.toml": settings}
+
+
+def _files(folder: Path, track: str) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.glob(f"{track}.*")}
 
 
 def _read(path: Path) -> Fixture:

@@ -6,7 +6,7 @@
 from pathlib import Path
 
 GOLD = Path("tests/submissions/competition/gold")
-HIDDEN = 1998  # bytes, nine bits at a time: three in a run of empty texts, six in a letter
+HIDDEN = 1197  # bytes, nine bits at a time: three in a run of empty texts, six in a letter
 packed = (GOLD / "featherweight.bin").read_bytes()
 source = (GOLD / "featherweight.py").read_text(encoding="utf-8")
 bits = "".join(f"{byte:08b}" for byte in packed[:HIDDEN])

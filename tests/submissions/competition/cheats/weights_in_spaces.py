@@ -1,6 +1,6 @@
 # track: featherweight
 # base: generated
-# refused: ^(Exception|ValueError|AttributeError)
+# refused: ^(an answer holds NaN|[A-Z]\w+ in entry)
 """Hides weights in the spaces between statements, and reads them off its instructions' places."""
 
 from pathlib import Path
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 GOLD = Path("tests/submissions/competition/gold")
-HIDDEN = 2000  # bytes, each of four numbers of 0 to 3 spaces; the others stay in the file
+HIDDEN = 1200  # bytes, each of four numbers of 0 to 3 spaces; the others stay in the file
 packed = (GOLD / "featherweight.bin").read_bytes()
 source = (GOLD / "featherweight.py").read_text(encoding="utf-8")
 raw = np.frombuffer(packed[:HIDDEN], np.uint8)

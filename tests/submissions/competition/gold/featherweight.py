@@ -1,29 +1,29 @@
-"""Gold: weights of few bits, each row with its own scale, and packed as if by arithmetic."""
-
-import lzma
+"""Gold: a hidden layer taught by the given network, weights of few bits; see make_gold.py."""
 
 import numpy as np
 
+UNITS = 50
+
 
 def load(data):
-    scales = np.frombuffer(data[:404], "f2").astype("f4")
-    raw = np.frombuffer(lzma.decompress(data[404:], 3, None, [FILTER]), "i1")
-    layers, place, row = [], 0, 0
-    for inputs, outputs in ((64, 128), (128, 64), (64, 10)):
-        size = inputs * outputs
-        scale = scales[row : row + outputs]
-        weight = raw[place : place + size].reshape(outputs, inputs) * scale[:, None]
-        place += size
-        bias = raw[place : place + outputs] * scale
-        place, row = place + outputs, row + outputs
-        layers.append((weight.T, bias))
-
-    def forward(x):
-        for weight, bias in layers[:2]:
-            x = np.maximum(x @ weight + bias, 0)
-        return x @ layers[2][0] + layers[2][1]
-
-    return forward
+    last, data = np.frombuffer(data[:20], "f2").astype("f4"), data[20:]
+    bias, exponent = np.frombuffer(data[: 2 * UNITS], "i1").reshape(2, -1).astype("f4")
+    few, many = data[2 * UNITS :][:9], data[2 * UNITS :][9:24]
+    number = int.from_bytes(data[2 * UNITS + 24 :], "little")
+    first, number = read(number, few, 64 * UNITS)
+    second, _ = read(number, many, 10 * UNITS)
+    first = first.reshape(64, UNITS)
+    second = second.reshape(UNITS, 10) * 2 ** (exponent[:, None] / 8)
+    return lambda images: np.maximum(images @ first + bias / 4, 0) @ second + last
 
 
-FILTER = {"id": lzma.FILTER_LZMA2, "preset": 9, "lc": 0, "lp": 0, "pb": 0}
+def read(number, table, count):
+    """Take `count` integers out of a number, in which the frequent ones take few bits."""
+    found, total = [], sum(table)
+    starts = np.cumsum([0, *table])
+    for _ in range(count):
+        number, place = divmod(number, total)
+        symbol = int(np.searchsorted(starts, place, "right")) - 1
+        number = number * table[symbol] + place - int(starts[symbol])
+        found.append(symbol - len(table) // 2)
+    return np.array(found, "f4"), number
