@@ -14,6 +14,7 @@ import math
 import weakref
 from collections.abc import Callable
 from operator import getitem, itemgetter, pow
+from sys import getrefcount
 
 import numpy as np
 
@@ -94,6 +95,14 @@ def unbroadcast(g: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return g.sum(axis=(*range(front), *stretched)).reshape(shape)
 
 
+def _alone() -> int:
+    array = np.empty(0)
+    return getrefcount(array)
+
+
+ALONE = _alone()  # what Python counts where one variable has an array, and nobody else
+
+
 def topological_order(tensor: Tensor) -> list[Tensor]:
     """List every tensor with a recipe that `tensor` was made from, each after all its inputs.
 
@@ -167,7 +176,10 @@ def backward(tensor: Tensor, gradient=None, retain_graph: bool = False) -> None:
                     except ValueError:  # it has the shape of y, to which x was broadcast
                         sums[key] += _fit(part, x.data)
                 elif key in sums:
-                    sums[key] = np.asarray(sums[key] + _fit(part, x.data))
+                    part = _fit(part, x.data)
+                    alone = type(part) is np.ndarray and getrefcount(part) == ALONE
+                    out = part if alone and part.base is None else None
+                    sums[key] = np.asarray(np.add(part, sums[key], out=out))
                     own.add(key)
                 else:
                     if part.shape != x.data.shape or part.dtype is not x.data.dtype:
