@@ -14,6 +14,7 @@ import math
 import weakref
 from collections.abc import Callable
 from operator import getitem, itemgetter, pow
+from sys import getrefcount
 
 import numpy as np
 
@@ -90,6 +91,14 @@ def unbroadcast(g: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     [11, 22, 33]
     """
     raise NotImplementedError("06_autograd: unbroadcast")
+
+
+def _alone() -> int:
+    array = np.empty(0)
+    return getrefcount(array)
+
+
+ALONE = _alone()  # what Python counts where one variable has an array, and nobody else
 
 
 def topological_order(tensor: Tensor) -> list[Tensor]:

@@ -85,18 +85,18 @@ def conv2d_shifted(x, weight, bias, stride, padding, dilation, groups) -> np.nda
 vjp(conv2d_shifted)(conv2d_rule)
 
 
-def gelu_and_slope(h: np.ndarray, slope: np.ndarray | None) -> None:
-    """Turn numbers into their gelu, in place, and write its slope there into another array.
+def gelu_and_slope(halves: np.ndarray, slope: np.ndarray | None) -> None:
+    """Turn halves of numbers into the gelu of the numbers, in place, and write its slope by a half.
 
-    With s = ½ (1 + tanh(u)), u = √(2/π) (h + 0.044715 h³): y = h s, and since s′ = 2 s (1 - s) u′,
-    the slope is s + 2 y (1 - s) u′. So tanh, the dearest of all passes, serves both; without
-    `slope`, None, only y is computed. Both are matrices, contiguous. `cut` makes blocks of rows
-    that stay in the cache from pass to pass.
+    With h = ½ x, t = tanh(u), u = √(2/π) (x + 0.044715 x³): y = h (1 + t), and since
+    dt/dh = (1 - t²) du/dh, the slope is (1 + t) + y (1 - t) du/dh, where 1 - t = 2 - (1 + t). So
+    tanh, the dearest of all passes, serves both; without `slope`, None, only y is computed. Both
+    are matrices, contiguous. `cut` makes blocks of rows that stay in the cache from pass to pass.
 
-    >>> h, slope = np.array([[0.0, 1.0]]), np.empty((1, 2))
+    >>> h, slope = np.array([[0.0, 0.5]]), np.empty((1, 2))
     >>> gelu_and_slope(h, slope)
     >>> print(h.round(4), slope.round(4))
-    [[0.     0.8412]] [[0.5   1.083]]
+    [[0.     0.8412]] [[1.     2.1659]]
     """
     raise NotImplementedError("17_acceleration: gelu_and_slope")
 
@@ -104,9 +104,9 @@ def gelu_and_slope(h: np.ndarray, slope: np.ndarray | None) -> None:
 def linear_gelu_array(x, weight, bias, kept) -> np.ndarray:
     """Compute gelu(x Wᵀ + b): (..., in) -> (..., out), block by block of rows.
 
-    A block is multiplied, gets its bias and passes through `gelu_and_slope` while it is in the
-    cache. Unless `kept` is None, the slopes, a matrix (rows, out), are appended to it for the rule:
-    x Wᵀ + b itself is never kept.
+    A block is multiplied, by half the weights, gets half its bias and passes through
+    `gelu_and_slope` while it is in the cache. Unless `kept` is None, the slopes, a matrix
+    (rows, out), are appended to it for the rule: x Wᵀ + b itself is never kept.
 
     >>> linear_gelu_array(np.array([[1.0]]), np.array([[2.0]]), np.array([-1.0]), None).round(4)
     array([[0.8412]])
@@ -116,16 +116,18 @@ def linear_gelu_array(x, weight, bias, kept) -> np.ndarray:
 
 @vjp(linear_gelu_array)
 def linear_gelu_rule(y, x, weight, bias, kept):
-    """With the gradient times the slope, as `linear_rule`."""
-    found, maps = [], linear_rule(y, x, weight, bias)
+    """With the gradient times the slope, as `linear_rule` of half the weights and half the bias."""
+    found, maps = [], linear_rule(y, x, weight * 0.5, bias)
 
     def pull(number, g):
         if not found:
             slopes = kept or []
-            if not slopes:  # something else computed y
+            if not slopes:  # something else computed y, or they are used
                 linear_gelu_array(x, weight, bias, slopes)
-            found.append(g * slopes[0].reshape(g.shape))
-        return maps[number](found[0])
+            slope = slopes.pop().reshape(g.shape)
+            found.append(np.multiply(g, slope, out=slope))
+        part = maps[number](found[0])
+        return part * 0.5 if number else part
 
     return tuple(functools.partial(pull, number) for number in range(3))
 
@@ -155,7 +157,8 @@ def loss_and_slope_rule(y, x, target, ignore_index, reduction, kept):
             loss_and_slope_array(x, target, ignore_index, reduction, slopes)
         if reduction == "mean":
             g = g / x.dtype.type(max(1, np.count_nonzero(target != ignore_index)))
-        return slopes[0] * (g[:, None] if reduction == "none" else g)
+        slope = slopes.pop()
+        return np.multiply(slope, g[:, None] if reduction == "none" else g, out=slope)
 
     return pull, None
 
@@ -177,8 +180,7 @@ def blocked_norm_array(x, weight, bias, eps, kept) -> np.ndarray:
         mean[...] = row_means(rows[some])
         c = np.subtract(rows[some], mean, out=y[some])
         r[...] = 1 / np.sqrt(row_means(c, c) + x.dtype.type(eps))
-        c *= r
-        c *= w
+        c *= outer(r, w)
         if bias is not None:
             c += bias.reshape(-1)
     if kept is not None:
@@ -189,15 +191,16 @@ def blocked_norm_array(x, weight, bias, eps, kept) -> np.ndarray:
 @vjp(blocked_norm_array)
 def blocked_norm_rule(y, x, weight, bias, eps, kept):
     """As `layer_norm_rule`, with all three gradients in one walk through the blocks."""
-    found = []
+    found = {}
 
     def pull(number, g):
-        if not found:
+        if number not in found:
             moments = kept or []
             if not moments:
                 blocked_norm_array(x, weight, bias, eps, moments)
-            found.extend(norm_gradients(g.reshape(-1, weight.size), x, weight, *moments[0]))
-        return found[number]
+            g = g.reshape(-1, weight.size)
+            found.update(enumerate(norm_gradients(g, x, weight, *moments[0])))
+        return found.pop(number)  # for who adds to it
 
     return tuple(functools.partial(pull, number) for number in range(3))
 
@@ -211,6 +214,21 @@ def norm_gradients(g, x, weight, mean, r) -> tuple[np.ndarray, np.ndarray, np.nd
     first as x, the others as weight.
     """
     raise NotImplementedError("17_acceleration: norm_gradients")
+
+
+def outer(column: np.ndarray, row: np.ndarray) -> np.ndarray:
+    """Return each number of a column times each of a row, D numbers of any shape: (N, 1) -> (N, D).
+
+    As a product of matrices with a column of 0 beside: NumPy goes line by line, which takes longer,
+    and gives no product of a single column to BLAS.
+
+    >>> outer(np.array([[2.0], [3.0]]), np.array([1.0, 10.0])).tolist()
+    [[2.0, 20.0], [3.0, 30.0]]
+    """
+    columns = np.zeros((len(column), 2), column.dtype)
+    rows = np.zeros((2, row.size), row.dtype)
+    columns[:, :1], rows[0] = column, row.reshape(-1)
+    return columns @ rows
 
 
 def tiles(queries: int, keys: int, is_causal: bool) -> Iterator[tuple[slice, list[slice]]]:
