@@ -24,7 +24,7 @@ from assignments.competition.pace import SEEDS
 from autograder.competition.contender import Contender
 from autograder.competition.entries import Entry
 from autograder.competition.lane import Lane, Span
-from autograder.competition.refusal import Refused, said
+from autograder.competition.refusal import Refused
 from autograder.errors import GraderError
 from autograder.sandbox import Worker, WorkerError
 from tinytorch.benchmarking import ratio_of_medians
@@ -128,9 +128,15 @@ def compare(baseline: Contender, entry: Contender, course: Course, effort: Effor
     times = _Times()
     for run in range(1, effort.reruns + 2):
         for core in cores(effort.workers):
-            with on_one_core(core):
-                with started(baseline, course, core) as base, started(entry, course, core) as mine:
+            with (
+                on_one_core(core),
+                started(baseline, course, core) as base,
+                started(entry, course, core) as mine,
+            ):
+                try:
                     _take_turns(base, mine, course, effort, times)
+                except WorkerError as failure:
+                    raise Refused(entry.said(failure, is_secret=course.is_secret)) from None
         ratio = times.ratio(effort, run)
         if not ratio.noisy:
             break
@@ -194,7 +200,7 @@ def started(side: Contender, course: Course, core: int) -> Lane:
         lane.worker.stream(course.probe, inputs, course.draw(1)[0], course.answer)
     except WorkerError as failure:
         lane.worker.close()
-        raise Refused(str(failure) if course.is_secret else side.said(failure)) from None
+        raise Refused(side.said(failure, is_secret=course.is_secret)) from None
     if (took := lane.cpu_s()) > LOADING_S:
         lane.worker.close()
         raise Refused(f"takes {took:.1f} s to load, expected at most {LOADING_S:g} s; prepare less")
@@ -238,7 +244,7 @@ def _asked(lane: Lane, is_ours: bool, course: Course, questions: np.ndarray) -> 
     except WorkerError as failure:
         if is_ours:
             raise GraderError(f"the baseline of {course.name}: {failure}") from failure
-        raise Refused(str(failure) if course.is_secret else said(failure)) from None
+        raise
     if is_ours:
         return span
     if lane.wall_s > ASLEEP * lane.busy_s + ASLEEP_S:

@@ -1,0 +1,40 @@
+"""What the author of an entry is told: the file and the cause that they must mend."""
+
+from __future__ import annotations
+
+import pytest
+
+from assignments.competition.tracks import tracks
+from autograder.competition.contender import reference
+from autograder.competition.entries import baseline
+from tests.autograder.competition.arena import judged
+
+BROKEN = b"x = 1\ndef (\n"
+
+
+@pytest.mark.parametrize(
+    ("module", "track", "came"),
+    [
+        ("layers", "sprint", "ImportError in tinytorch/autograd.py, line"),
+        ("autograd", "sprint", "ModuleNotFoundError in tinytorch/training.py, line"),
+        ("tensor", "decode", "ModuleNotFoundError in tinytorch/activations.py, line"),
+        ("autograd", "target", "NotImplementedError in tinytorch/tensor.py, line"),
+    ],
+)
+def test_a_module_that_does_not_compile_is_named_where_it_is_missed(module, track, came, box):
+    """What raises is another file, in which there is nothing to mend."""
+    framework = reference() | {module: BROKEN}
+    source = baseline(tracks()[track]).source
+    result = judged({f"{track}.py": source}, track, box, framework=framework)
+    assert result.status == "refused" and result.reason.startswith(came)
+    path = f"tinytorch/{module}.py"
+    assert result.reason.endswith(
+        f"; {path} does not compile: SyntaxError in {path}, line 2: invalid syntax"
+    )
+
+
+def test_a_module_that_does_not_compile_is_no_matter_of_other_errors(box):
+    """It is missed by nobody here."""
+    framework = reference() | {"layers": BROKEN}
+    result = judged({"sprint.py": b"1 / 0"}, "sprint", box, framework=framework)
+    assert result.reason.endswith("ZeroDivisionError in entry/sprint.py, line 1: division by zero")
