@@ -38,3 +38,10 @@ def test_a_module_that_does_not_compile_is_no_matter_of_other_errors(box):
     framework = reference() | {"layers": BROKEN}
     result = judged({"sprint.py": b"1 / 0"}, "sprint", box, framework=framework)
     assert result.reason.endswith("ZeroDivisionError in entry/sprint.py, line 1: division by zero")
+
+
+def test_an_answer_that_nests_too_deep_is_called_so(box):
+    """An entry of A stands on the reference, so nothing that its code says is shown."""
+    source = b"def load(data):\n    x = []\n    x.append(x)\n    return lambda images: x\n"
+    result = judged({"featherweight.py": source}, "featherweight", box)
+    assert result.reason == "returned an answer that nests too deep; return one array"
