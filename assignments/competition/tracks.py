@@ -14,6 +14,7 @@ PATH = Path(__file__).parent / "tracks.toml"
 DIVISIONS = ("closed", "open")
 PREFIX = "competition-"  # of a track's id in a report
 LINES = {"gold": 100.0, "silver": 60.0, "bronze": 25.0}
+MADE = {"load": "a function: `return` one", "train": "an iterator: `yield` what was learned"}
 KEYS = {"letter", "function", "title", "unit", "direction", "gold", "closed", "open", "data"}
 
 
@@ -49,6 +50,11 @@ class Track:
     def takes_data(self, division: str) -> bool:
         """Tell whether an entry of `division` may bring a file along."""
         return self.data == "either" or self.data == division
+
+    def unmade(self, came: str) -> str:
+        """Say that the entry's function returned `came`, and not what goes on from there."""
+        name = self.function
+        return f"`{name}` of entry/{self.source} returned {came}, expected {MADE[name]}"
 
     def improvement(self, value: float, baseline: float) -> float:
         """Return how many times better `value` is than `baseline`: 2 for half the bytes."""

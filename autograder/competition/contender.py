@@ -80,6 +80,14 @@ class Contender:
             raise Refused(f"{self.entry.path} {line}: nobody counts what is done there")
         return lane
 
+    def require_made(self, made: object) -> None:
+        """Refuse an entry whose function returned nothing to go on with, where this is not True.
+
+        The entry's code may have chosen `made`: of that no word is told.
+        """
+        if made is not True:
+            raise Refused(self.entry.track.unmade("None" if made is None else "something else"))
+
     def said(self, failure: WorkerError, *, is_secret: bool = False) -> str:
         """Return why a worker gave no answer.
 

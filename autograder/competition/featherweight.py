@@ -63,15 +63,16 @@ def judge(arena: Arena) -> Outcome:
 
 def _answers(contender: Contender, images: np.ndarray) -> np.ndarray:
     """Return logits for all `images`, from a fresh worker, a batch at a time."""
-    probe, answers = travelling(probes.featherweight), []
+    load, probe, answers = travelling(probes.featherweight), travelling(probes.answered), []
     data = np.frombuffer(contender.entry.data, np.uint8)
     with contender.lane() as lane:
-        for batch in np.split(images, range(BATCH, len(images), BATCH)):
-            try:
-                answer = lane.worker.run(probe, {"data": data, "images": batch})
-            except WorkerError as failure:
-                raise Refused(contender.said(failure)) from None
-            answers.append(_checked(answer, len(batch)))
+        try:
+            contender.require_made(lane.worker.run(load, {"data": data}))
+            for batch in np.split(images, range(BATCH, len(images), BATCH)):
+                answer = lane.worker.run(probe, {"images": batch})
+                answers.append(_checked(answer, len(batch)))
+        except WorkerError as failure:
+            raise Refused(contender.said(failure)) from None
     return np.concatenate(answers).astype(np.float64)
 
 

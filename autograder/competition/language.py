@@ -118,7 +118,7 @@ def _read(
     """Let a fresh worker of `side` learn for so many seconds, and predict in at most so many."""
     with side.lane() as lane:
         try:
-            _train(lane, given, seed, seconds)
+            _train(side, lane, given, seed, seconds)
             trained = lane.cpu_s()
         except WorkerError as failure:
             raise Refused(side.said(failure)) from None
@@ -131,10 +131,10 @@ def _read(
     return Reading(bits, trained, predicting)
 
 
-def _train(lane: Lane, text: np.ndarray, seed: int, seconds: float) -> None:
+def _train(side: Contender, lane: Lane, text: np.ndarray, seed: int, seconds: float) -> None:
     inputs = {"letters": len(language.LETTERS), "context": language.CONTEXT, "seed": seed}
     begin, go_on = travelling(probes.language_begin), travelling(probes.language_next)
-    lane.timed(lambda: lane.worker.run(begin, {"text": text, **inputs}))
+    side.require_made(lane.timed(lambda: lane.worker.run(begin, {"text": text, **inputs}))[0])
     paused = False
     while lane.cpu_s() < seconds:
         if lane.wall_s > ASLEEP * lane.cpu_s() + ASLEEP_S:

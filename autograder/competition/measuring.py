@@ -21,11 +21,13 @@ from functools import cached_property
 import numpy as np
 
 from assignments.competition.pace import SEEDS
+from autograder.competition import probes
 from autograder.competition.contender import Contender
 from autograder.competition.entries import Entry
 from autograder.competition.lane import Lane, Span
 from autograder.competition.refusal import Refused
 from autograder.errors import GraderError
+from autograder.milestones import travelling
 from autograder.sandbox import Worker, WorkerError
 from tinytorch.benchmarking import ratio_of_medians
 
@@ -58,7 +60,7 @@ class Course:
     """What both sides have to do: one kind of question, by which probe, and what is right."""
 
     name: str
-    probe: bytes  # returns, in the worker, the function that answers
+    probe: bytes  # loads, in the worker, the function that answers
     inputs: Callable[[Entry], dict[str, object]]  # of the probe
     draw: Callable[[int], np.ndarray]  # questions (count, ...)
     answer: np.ndarray  # what one answer is like
@@ -196,15 +198,23 @@ def started(side: Contender, course: Course, core: int) -> Lane:
     lane = side.lane()
     put(lane.worker, core)
     try:
-        inputs = course.inputs(side.entry)
-        lane.worker.stream(course.probe, inputs, course.draw(1)[0], course.answer)
-    except WorkerError as failure:
+        _load(lane, side, course)
+    except Refused:
         lane.worker.close()
-        raise Refused(side.said(failure, is_secret=course.is_secret)) from None
-    if (took := lane.cpu_s()) > LOADING_S:
-        lane.worker.close()
-        raise Refused(f"takes {took:.1f} s to load, expected at most {LOADING_S:g} s; prepare less")
+        raise
     return lane
+
+
+def _load(lane: Lane, side: Contender, course: Course) -> None:
+    was_asked = False
+    try:
+        side.require_made(lane.worker.run(course.probe, course.inputs(side.entry)))
+        question, was_asked = course.draw(1)[0], True
+        lane.worker.stream(travelling(probes.loaded), {}, question, course.answer)
+    except WorkerError as failure:
+        raise Refused(side.said(failure, is_secret=course.is_secret and was_asked)) from None
+    if (took := lane.cpu_s()) > LOADING_S:
+        raise Refused(f"takes {took:.1f} s to load, expected at most {LOADING_S:g} s; prepare less")
 
 
 def _take_turns(base: Lane, mine: Lane, course: Course, effort: Effort, times: _Times) -> None:

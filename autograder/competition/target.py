@@ -90,7 +90,8 @@ def _train(side: Contender, core: int, lesson: draws.Lesson, seed: int, least: f
         put(lane.worker, core)
         try:
             inputs = {"images": lesson.images, "labels": lesson.labels, "seed": seed}
-            lane.timed(lambda: lane.worker.run(travelling(probes.target_begin), inputs))
+            begin = travelling(probes.target_begin)
+            side.require_made(lane.timed(lambda: lane.worker.run(begin, inputs))[0])
             training = _steps(lane, lesson, least)
             lane.listen()
         except WorkerError as failure:

@@ -9,6 +9,9 @@ from autograder.competition.contender import reference
 from autograder.competition.entries import baseline
 from tests.autograder.competition.arena import judged
 
+NO_RETURN = b"def load(weights):\n    answer = None\n"
+NO_YIELD = b"def train(images, labels, seed):\n    images.sum()\n"
+NO_YIELD_OF_TEXT = b"def train(text, letters, context, seed):\n    text.sum()\n"
 BROKEN = b"x = 1\ndef (\n"
 
 
@@ -45,3 +48,38 @@ def test_an_answer_that_nests_too_deep_is_called_so(box):
     source = b"def load(data):\n    x = []\n    x.append(x)\n    return lambda images: x\n"
     result = judged({"featherweight.py": source}, "featherweight", box)
     assert result.reason == "returned an answer that nests too deep; return one array"
+
+
+@pytest.mark.parametrize(
+    ("track", "source", "why"),
+    [
+        (
+            "featherweight",
+            NO_RETURN,
+            "`load` of {} returned None, expected a function: `return` one",
+        ),
+        ("sprint", NO_RETURN, "`load` of {} returned None, expected a function: `return` one"),
+        ("decode", NO_RETURN, "`load` of {} returned None, expected a function: `return` one"),
+        ("target", NO_YIELD, "`train` of {} returned None, expected an iterator: `yield` what was"),
+        (
+            "language",
+            NO_YIELD_OF_TEXT,
+            "`train` of {} returned None, expected an iterator: `yield`",
+        ),
+    ],
+)
+def test_a_function_without_a_return_is_told_so(track, source, why, box):
+    """The commonest slip of all; what Python says of it names no line of theirs."""
+    result = judged({f"{track}.py": source}, track, box)
+    assert result.status == "refused"
+    assert result.reason.startswith(why.format(f"entry/{track}.py"))
+
+
+def test_what_is_no_function_is_not_quoted(box):
+    """The code of A can read the reference: of its words none is told."""
+    source = b"def load(data):\n    return {'said': 1}\n"
+    result = judged({"featherweight.py": source}, "featherweight", box)
+    assert "returned something else, expected a function" in result.reason
+    source = b"def load(weights):\n    raise ValueError('shown before any prompt is')\n"
+    result = judged({"decode.py": source}, "decode", box)
+    assert result.reason.endswith("line 2: shown before any prompt is")
