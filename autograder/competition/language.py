@@ -177,5 +177,5 @@ def _checked(answer: object, count: int) -> np.ndarray:
     total = np.exp(chances).sum(axis=1)
     if np.abs(total - 1).max() > SUM:
         worst = total[np.abs(total - 1).argmax()]
-        raise Refused(f"a distribution sums to {worst:.4g}, expected 1")
+        raise Refused(f"a distribution sums to {worst:.4g}, expected 1{language.coarse(answer)}")
     return chances - np.log(total)[:, None]

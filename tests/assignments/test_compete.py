@@ -224,6 +224,9 @@ def test_a_uniform_guess_is_worth_the_logarithm_of_the_letters(monkeypatch):
     wrong = UNIFORM.replace(b"-np.log", b"np.log")
     with pytest.raises(Refused, match="sum to 1"):
         letters.predict(Entry(find("D"), "closed", wrong, b"", "entry/language.py"), seconds=0.1)
+    coarse = UNIFORM.replace(b"-np.log(letters)", b"np.float16(-np.log(letters))")
+    with pytest.raises(Refused, match="float16 has too few digits for that: return float32"):
+        letters.predict(Entry(find("D"), "closed", coarse, b"", "entry/language.py"), seconds=0.1)
 
 
 def test_the_baseline_of_decode_agrees_with_itself_and_nothing_else(tmp_path):

@@ -79,7 +79,8 @@ def _distribution(answer: object, count: int) -> np.ndarray:
     chances = answer.astype(np.float64)
     off = np.abs(np.exp(chances).sum(axis=1) - 1).max()
     if not off <= SUM or not np.isfinite(chances).all():
-        raise Refused(f"expected distributions that sum to 1, got one that is off by {off:.2g}")
+        came = f"got one that is off by {off:.2g}{language.coarse(answer)}"
+        raise Refused(f"expected distributions that sum to 1, {came}")
     return chances
 
 

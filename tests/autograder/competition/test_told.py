@@ -83,3 +83,21 @@ def test_what_is_no_function_is_not_quoted(box):
     source = b"def load(weights):\n    raise ValueError('shown before any prompt is')\n"
     result = judged({"decode.py": source}, "decode", box)
     assert result.reason.endswith("line 2: shown before any prompt is")
+
+
+HALF = b"""import numpy as np
+
+
+def train(text, letters, context, seed):
+    yield lambda ids: np.full((len(ids), letters), -np.log(letters)).astype(DTYPE)
+"""
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4"])
+def test_float16_is_named_where_it_is_why_nothing_sums_to_1(dtype, box):
+    """Three digits are too few for what is right in float32."""
+    source = HALF.replace(b"DTYPE", repr(dtype).encode())
+    result = judged({"language.py": source}, "language", box)
+    why = "float16 has too few digits for that: return float32 or float64"
+    assert result.reason.endswith(why if dtype == "f2" else "")
+    assert (result.status == "refused") == (dtype == "f2")
