@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from decimal import ROUND_FLOOR, Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,16 @@ class Track:
 def medal(points: float) -> str | None:
     """Return the medal that `points` are worth: 60 -> "silver", 24.9 -> None."""
     return next((name for name, line in LINES.items() if points >= line), None)
+
+
+def percent(share: float, digits: int = 2) -> str:
+    """Return `share` in percent, rounded down: what misses a gate must not read as if it passed.
+
+    >>> percent(0.95999), percent(0.96), percent(0.9996, 1)
+    ('95.99%', '96.00%', '99.9%')
+    """
+    exact = Decimal(repr(float(share))).scaleb(2)  # 100 * 0.57 is 56.99…
+    return f"{exact.quantize(Decimal(1).scaleb(-digits), ROUND_FLOOR)}%"
 
 
 @cache

@@ -13,6 +13,7 @@ import numpy as np
 
 from assignments.competition import draws, given
 from assignments.competition.pace import DROPPED, JUDGED, LONGEST_S, TARGET, middle, pace
+from assignments.competition.tracks import percent
 from autograder.competition import probes
 from autograder.competition.arena import Arena, Gate, Outcome
 from autograder.competition.contender import Contender
@@ -108,19 +109,19 @@ def _steps(lane, lesson: draws.Lesson, least: float) -> Training:
         judged += 1
         state, _ = lane.timed(lambda: lane.worker.run(travelling(probes.target_next), {}))
         if state is None:
-            why = f"the training ended at {reached:.1%}, expected {TARGET:.0%}"
+            why = f"the training ended at {percent(reached, 1)}, expected {TARGET:.0%}"
             break
         reached = _accuracy(state, *lesson.validation)
         if reached >= TARGET:
             hidden = _accuracy(state, *lesson.hidden)
             if hidden < least:
-                why = f"{hidden:.1%} of the hidden signs, expected {least:.0%}"
+                why = f"{percent(hidden, 1)} of the hidden signs, expected {least:.0%}"
             break
         if max(lane.busy_s, lane.wall_s / WALL) > LONGEST_S:
-            why = f"{reached:.1%} after {LONGEST_S:g} s, expected {TARGET:.0%}"
+            why = f"{percent(reached, 1)} after {LONGEST_S:g} s, expected {TARGET:.0%}"
             break
     else:
-        why = f"judged {JUDGED} times, {reached:.1%} at last, expected {TARGET:.0%}"
+        why = f"judged {JUDGED} times, {percent(reached, 1)} at last, expected {TARGET:.0%}"
     return Training(np.inf if why else lane.busy_s, lane.wall_s, hidden, judged, why)
 
 
