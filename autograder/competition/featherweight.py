@@ -14,7 +14,7 @@ from assignments.competition import draws
 from assignments.competition.given import kinship, strange
 from assignments.competition.weight import Weight, cost
 from autograder.competition import probes
-from autograder.competition.arena import Arena, Gate, Outcome
+from autograder.competition.arena import Arena, Gate, Outcome, Part
 from autograder.competition.contender import Contender
 from autograder.competition.entries import Entry
 from autograder.competition.refusal import Refused
@@ -57,7 +57,10 @@ def judge(arena: Arena) -> Outcome:
         value=weight.total,
         baseline=base.total,
         gates=tuple(Gate(name, found[name], least) for name, least in entry.gates.items()),
-        details={"weight": str(weight)},
+        parts=tuple(
+            Part(name, getattr(weight, of), "bytes", getattr(base, of))
+            for name, of in (("data", "data"), ("literals", "literals"), ("code", "extra"))
+        ),
     )
 
 

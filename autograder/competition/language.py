@@ -16,7 +16,7 @@ import numpy as np
 from assignments.competition import language
 from assignments.competition.weight import cost
 from autograder.competition import probes, texts
-from autograder.competition.arena import Arena, Gate, Outcome
+from autograder.competition.arena import Arena, Gate, Outcome, Part
 from autograder.competition.contender import Contender
 from autograder.competition.lane import Lane
 from autograder.competition.measuring import ASLEEP, ASLEEP_S, Effort
@@ -39,7 +39,6 @@ class Reading:
     """The bits of each letter that was predicted, (pieces, letters)."""
 
     bits: np.ndarray
-    cpu_s: float  # of the training
     predicting_s: float
 
     @property
@@ -69,7 +68,7 @@ def judge(arena: Arena) -> Outcome:
         ci95=bootstrap_interval(bits, np.mean),
         baseline=base.mean,
         gates=(Gate("normalized", 1.0, arena.entry.gates["normalized"]),),
-        details={"bits": [one.mean for one in mine], "cpu_s": [one.cpu_s for one in mine]},
+        parts=tuple(Part(f"seed-{n}", one.mean, "bits/byte") for n, one in enumerate(mine)),
     )
 
 
@@ -128,7 +127,7 @@ def _read(
             lane.listen()
         except WorkerError as failure:  # what the code says now could be the hidden text
             raise Refused(str(failure)) from None
-    return Reading(bits, trained, predicting)
+    return Reading(bits, predicting)
 
 
 def _train(side: Contender, lane: Lane, text: np.ndarray, seed: int, seconds: float) -> None:

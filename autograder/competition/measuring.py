@@ -75,8 +75,6 @@ class Ratio:
 
     pairs: np.ndarray  # CPU time of an answer: (workers, blocks, 2), baseline and entry
     noisy: bool = False
-    runs: int = 1
-    calls: int = 0  # timed answers of the entry, all of them checked
 
     @property
     def value(self) -> float:
@@ -105,16 +103,14 @@ class _Times:
 
     cpu_s: list[tuple[float, float]] = field(default_factory=list)
     wall_s: list[tuple[float, float]] = field(default_factory=list)
-    calls: int = 0
 
     def add(self, base: tuple[int, Span], mine: tuple[int, Span]) -> None:
         self.cpu_s.append(tuple(span.cpu_s / calls for calls, span in (base, mine)))
         self.wall_s.append(tuple(span.wall_s / calls for calls, span in (base, mine)))
-        self.calls += mine[0]
 
-    def ratio(self, effort: Effort, runs: int) -> Ratio:
+    def ratio(self, effort: Effort) -> Ratio:
         pairs = np.array(self.cpu_s).reshape(-1, effort.blocks, 2)
-        ratio = Ratio(pairs, runs=runs, calls=self.calls)
+        ratio = Ratio(pairs)
         ratio.noisy = ratio.is_wide(effort.width) or self._waits()
         return ratio
 
@@ -128,7 +124,7 @@ class _Times:
 def compare(baseline: Contender, entry: Contender, course: Course, effort: Effort) -> Ratio:
     """Measure until the result is quiet, or `effort` is spent; raises Refused."""
     times = _Times()
-    for run in range(1, effort.reruns + 2):
+    for _ in range(1 + effort.reruns):
         for core in cores(effort.workers):
             with (
                 on_one_core(core),
@@ -139,7 +135,7 @@ def compare(baseline: Contender, entry: Contender, course: Course, effort: Effor
                     _take_turns(base, mine, course, effort, times)
                 except WorkerError as failure:
                     raise Refused(entry.said(failure, is_secret=course.is_secret)) from None
-        ratio = times.ratio(effort, run)
+        ratio = times.ratio(effort)
         if not ratio.noisy:
             break
     return ratio

@@ -13,7 +13,7 @@ import numpy as np
 from assignments.competition import draws, given
 from assignments.competition.tracks import percent
 from autograder.competition import probes
-from autograder.competition.arena import Arena, Gate, Outcome
+from autograder.competition.arena import Arena, Gate, Outcome, Part
 from autograder.competition.measuring import Course, compare, interval, mean_ratio
 from autograder.competition.refusal import Refused
 from autograder.milestones import travelling
@@ -75,15 +75,10 @@ def judge(arena: Arena) -> Outcome:
         baseline=1.0,
         gates=(_gate(agreement, arena),),
         noisy=any(ratio.noisy for ratio in ratios),
-        details={
-            f"batch_{batch}": {
-                "ratio": ratio.value,
-                "runs": ratio.runs,
-                "calls": ratio.calls,
-                "us": ratio.seconds,
-            }
+        parts=tuple(
+            Part(f"batch-{batch}", 1e6 * ratio.seconds[1], "µs", 1e6 * ratio.seconds[0])
             for batch, ratio in zip(BATCHES, ratios, strict=True)
-        },
+        ),
     )
 
 

@@ -15,7 +15,7 @@ from assignments.competition import draws, given
 from assignments.competition.pace import DROPPED, JUDGED, LONGEST_S, TARGET, middle, pace
 from assignments.competition.tracks import percent
 from autograder.competition import probes
-from autograder.competition.arena import Arena, Gate, Outcome
+from autograder.competition.arena import Arena, Gate, Outcome, Part
 from autograder.competition.contender import Contender
 from autograder.competition.measuring import cores, on_one_core, put
 from autograder.competition.refusal import Refused
@@ -69,10 +69,7 @@ def judge(arena: Arena) -> Outcome:
         baseline=middle(factor * np.array([one.seconds for one in base])),
         gates=(Gate("accuracy", float(min(o.accuracy for o in mine if not o.failed)), least),),
         noisy=bool(wall > WALL * cpu),
-        details={
-            "seconds": [one.seconds if not one.failed else None for one in mine],
-            "pace": factor,
-        },
+        parts=(Part("missed", len(mine) - len(reached), "seeds", sum(o.failed for o in base)),),
     )
 
 

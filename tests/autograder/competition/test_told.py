@@ -8,6 +8,7 @@ from assignments.competition.tracks import tracks
 from autograder.competition.contender import reference
 from autograder.competition.entries import baseline
 from tests.autograder.competition.arena import judged
+from tests.submissions.competition import entries
 
 NO_RETURN = b"def load(weights):\n    answer = None\n"
 NO_YIELD = b"def train(images, labels, seed):\n    images.sum()\n"
@@ -83,6 +84,13 @@ def test_what_is_no_function_is_not_quoted(box):
     source = b"def load(weights):\n    raise ValueError('shown before any prompt is')\n"
     result = judged({"decode.py": source}, "decode", box)
     assert result.reason.endswith("line 2: shown before any prompt is")
+
+
+def test_microseconds_are_of_one_batch_and_of_both_sides(box):
+    """256 images take longer than one; their times and the ratio say the same."""
+    parts = judged(entries.gold("sprint"), "sprint", box).outcome.parts
+    one, many = ((part.value, part.baseline) for part in parts)
+    assert 1 < one[0] < many[0] < 1e5 and all(base > mine for mine, base in (one, many))
 
 
 HALF = b"""import numpy as np
