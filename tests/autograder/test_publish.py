@@ -204,7 +204,11 @@ def test_a_container_that_was_ended_is_told_as_our_fault_and_tried_thrice(course
 @pytest.mark.parametrize(
     ("size", "content", "reason"),
     [
-        (10 << 30, b"", "the raw report cannot be read: 'exit': expected at most 8 MiB, got 10 GiB"),
+        (
+            10 << 30,
+            b"",
+            "the raw report cannot be read: 'exit': expected at most 8 MiB, got 10 GiB",
+        ),
         (0, b"137" * 999, "the container ended without a report (exit code 1)"),
         (0, "²".encode(), "the container ended without a report (exit code 1)"),
     ],
