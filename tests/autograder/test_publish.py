@@ -201,31 +201,6 @@ def test_a_container_that_was_ended_is_told_as_our_fault_and_tried_thrice(course
     assert course.plan().jobs == ()
 
 
-@pytest.mark.parametrize(
-    ("size", "content", "reason"),
-    [
-        (
-            10 << 30,
-            b"",
-            "the raw report cannot be read: 'exit': expected at most 8 MiB, got 10 GiB",
-        ),
-        (0, b"137" * 999, "the container ended without a report (exit code 1)"),
-        (0, "²".encode(), "the container ended without a report (exit code 1)"),
-    ],
-)
-def test_an_exit_code_of_any_size_is_read_within_bounds(size, content, reason, course):
-    """The container's folder is writable to what ran beside it."""
-    course.github.add("alice").push(WORK)
-    plan = course.plan()
-    place = course.grade(plan, only=99) / "raw-0" / plan.jobs[0].key
-    place.mkdir(parents=True)
-    with open(place / "exit", "wb") as file:
-        file.write(content)
-        file.truncate(max(size, len(content)))
-    assert reason in course.publish(course.folder / "raw")[0]
-    assert [one["status"] for one in course.reports()] == ["ungradable"]
-
-
 def test_a_killed_shard_costs_its_own_submissions_only_until_the_next_sweep(course):
     """The others are published at once; nothing is lost, nothing graded twice."""
     students = [course.github.add(f"student-{number}") for number in range(25)]
