@@ -151,6 +151,14 @@ class Course:
                 raise CatalogError(f"{one.id} is not released yet; released: {known}")
         raise CatalogError(f"there is no module {key!r}; choose one of: {known}")
 
+    def milestone(self, number: int) -> Milestone:
+        """Find a milestone by its number or its year: 6 or 2018."""
+        for one in self.milestones:
+            if number in (one.number, one.year):
+                return one
+        known = ", ".join(f"{one.number} ({one.year})" for one in self.milestones)
+        raise CatalogError(f"there is no milestone {number}; choose from {known}")
+
 
 def load_course(folder: Path | None = None) -> Course:
     """Read the course in `folder` (by default the one this file is in) and check all of it."""

@@ -147,11 +147,7 @@ def milestone(number: int, seed: int, data: str | None) -> None:
     It says where its picture and metrics.json are. Exit code 1 when a gate is missed.
     """
     repository = _here()
-    known = repository.course.milestones
-    chosen = next((one for one in known if number in (one.number, one.year)), None)
-    if chosen is None:
-        choices = ", ".join(f"{one.number} ({one.year})" for one in known)
-        raise TitoError(f"there is no milestone {number}; choose from {choices}")
+    chosen = repository.course.milestone(number)
     name = f"milestone {chosen.number} ({chosen.year}: {chosen.title})"
     missing = repository.missing(chosen)
     if missing:

@@ -20,7 +20,7 @@ from rich.text import Text
 
 from assignments.competition import rules
 from assignments.competition.rules import FOLDER, SETTINGS
-from assignments.competition.tracks import Track, find, medal, tracks
+from assignments.competition.tracks import Track, find, medal, percent, tracks
 from assignments.repository import TitoError
 
 LIMIT_S = 600  # for one entry
@@ -172,7 +172,8 @@ def _shown(value: float) -> str:
 def _gates(one: Rehearsal) -> Text:
     def line(gate: dict) -> Text:
         holds = gate["value"] >= gate["least"]
-        text = f"{gate['name']} {gate['value']:.2%} {'≥' if holds else '<'} {gate['least']:.0%}"
+        sign = "≥" if holds else "<"
+        text = f"{gate['name']} {percent(gate['value'])} {sign} {gate['least']:.0%}"
         return Text(text, "green" if holds else "red")
 
     return Text("\n").join(map(line, one.gates))

@@ -105,9 +105,9 @@ def grade(submission, modules, out, seed, form, limits, unsandboxed):
 @limits_option("wall_s=60", "cpu_s=120")
 @unsandboxed_option
 def milestone(submission, number, out, seed, limits, unsandboxed):
-    """Train milestone NUMBER on the files of SUBMISSION, three times, and count its answers.
+    """Train milestone NUMBER, or that of a year, on SUBMISSION's files and count its answers.
 
-    Writes milestone.json to OUT. The bounds are those of one training.
+    Trains three times and writes milestone.json to OUT. The bounds are those of one training.
     """
     from autograder.milestone_report import grade_one, print_grade
     from autograder.sandbox import Sandbox

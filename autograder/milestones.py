@@ -79,19 +79,17 @@ class MilestoneGrade:
 
 
 def find(course: Course, number: int) -> tuple[Listed, Milestone]:
-    """Return milestone `number` as the course lists it and as its script says it.
+    """Return milestone `number`, or of a year, as the course lists it and as its script says it.
 
     Raises CatalogError where there is none, or it is not released.
     """
-    known = course.milestones
-    if not 1 <= number <= len(known):
-        raise CatalogError(f"there is no milestone {number}; choose 1 to {len(known)}")
-    listed = known[number - 1]
+    listed = course.milestone(number)
     released = {one.id for one in course.assignments}
     waits = [name for name in listed.requires if name not in released]
     if waits or not listed.script.is_file():
         lacking = f"modules {', '.join(waits)}" if waits else f"milestones/{listed.script.name}"
-        raise CatalogError(f"milestone {number} ({listed.year}) is not released: no {lacking} yet")
+        name = f"milestone {listed.number} ({listed.year})"
+        raise CatalogError(f"{name} is not released: no {lacking} yet")
     return listed, importlib.import_module(f"milestones.{listed.script.stem}").MILESTONE
 
 
@@ -110,6 +108,7 @@ def grade_milestone(
     All tasks of the milestone, unless `only` names some.
     """
     listed, milestone = find(course, number)
+    number = listed.number  # of a year, too: the draws are the same
     modules = tuple(one for one in course.assignments if one.id in listed.requires)
     workspace = Workspace(submission, course, sandbox.lane(0), modules)
     trainee, answers = Trainee(workspace, modules), []

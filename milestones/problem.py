@@ -113,8 +113,14 @@ class Gate:
         return self.at_least <= value <= self.at_most
 
     def shown(self, value: float) -> str:
-        """Say a value of the measure: a loss in nats, anything else as a share."""
-        return f"{value:.3f} nats" if self.measure == "loss" else f"{value:.2%}"
+        """Say a value of the measure: a loss in nats, anything else as a share.
+
+        With more digits where it would read as on the other side of a bound, 94.996 % of 95.
+        """
+        scale, digits = (1, 3) if self.measure == "loss" else (100, 2)
+        while digits < 9 and self.holds(round(scale * value, digits) / scale) != self.holds(value):
+            digits += 1
+        return f"{value:.{digits}f} nats" if self.measure == "loss" else f"{value:.{digits}%}"
 
     def __str__(self) -> str:
         """Say the bounds as one reads them: "≥ 95 %", "70 % to 75 %", "≤ 1.9 nats"."""

@@ -138,10 +138,10 @@ def backward(tensor: Tensor, gradient=None, retain_graph: bool = False) -> None:
     A leaf is a tensor that wants a gradient and that no operation made. `_start` gives the gradient
     to begin with. Then every tensor with a recipe, each before what it was made from, so that its
     own gradient is whole, passes it on: through the maps of its operation's rule, to the inputs
-    that want one, and `_fit` to their shape and dtype. A first part is kept as it is; with the
-    second, a new array holds the sum, and later ones are added to that in place: never into a part,
-    which may be somebody else's. Unless `retain_graph`, a recipe that was used gives its operation
-    for USED and its inputs for (), which frees memory while walking.
+    that want one, and `_fit` to their shape and dtype. Parts are added in place where an array is
+    our own: a part that nobody else has, or a sum of two; else a new array holds the sum. Unless
+    `retain_graph`, a recipe that was used gives its operation for USED and its inputs for (), which
+    frees memory while walking.
 
     Errors: those of `_start`, of the table RULES, and, where memory was changed in place since a
     recipe's moment, of `_require_unchanged`. After an error no leaf's `.grad` has changed.
@@ -170,25 +170,21 @@ def backward(tensor: Tensor, gradient=None, retain_graph: bool = False) -> None:
         for x in inputs:
             if isinstance(x, Tensor) and x._requires_grad:
                 part, key = maps[number](g), id(x)
-                if key in own:
-                    try:
-                        sums[key] += part
-                    except ValueError:  # it has the shape of y, to which x was broadcast
-                        sums[key] += _fit(part, x.data)
-                elif key in sums:
+                if part.shape != x.data.shape or part.dtype is not x.data.dtype:
                     part = _fit(part, x.data)
-                    alone = type(part) is np.ndarray and getrefcount(part) == ALONE
-                    out = part if alone and part.base is None else None
-                    sums[key] = np.asarray(np.add(part, sums[key], out=out))
+                alone = type(part) is np.ndarray and getrefcount(part) == ALONE
+                mine = alone and part.base is None
+                if key in own:
+                    sums[key] += part
+                elif key in sums:
+                    sums[key] = np.asarray(np.add(part, sums[key], out=part if mine else None))
                     own.add(key)
                 else:
-                    if part.shape != x.data.shape or part.dtype is not x.data.dtype:
-                        part = _fit(part, x.data)
                     sums[key] = part
+                    if mine:
+                        own.add(key)
                     if not x._op:
                         leaves.append(x)
-                        if type(part) is np.ndarray and part is not g and part.base is None:
-                            own.add(key)  # the map made it, so it is nobody else's
             number += 1
         if not retain_graph:
             made._op, made._inputs = USED, ()

@@ -124,10 +124,10 @@ def backward(tensor: Tensor, gradient=None, retain_graph: bool = False) -> None:
     A leaf is a tensor that wants a gradient and that no operation made. `_start` gives the gradient
     to begin with. Then every tensor with a recipe, each before what it was made from, so that its
     own gradient is whole, passes it on: through the maps of its operation's rule, to the inputs
-    that want one, and `_fit` to their shape and dtype. A first part is kept as it is; with the
-    second, a new array holds the sum, and later ones are added to that in place: never into a part,
-    which may be somebody else's. Unless `retain_graph`, a recipe that was used gives its operation
-    for USED and its inputs for (), which frees memory while walking.
+    that want one, and `_fit` to their shape and dtype. Parts are added in place where an array is
+    our own: a part that nobody else has, or a sum of two; else a new array holds the sum. Unless
+    `retain_graph`, a recipe that was used gives its operation for USED and its inputs for (), which
+    frees memory while walking.
 
     Errors: those of `_start`, of the table RULES, and, where memory was changed in place since a
     recipe's moment, of `_require_unchanged`. After an error no leaf's `.grad` has changed.

@@ -55,6 +55,14 @@ def test_exactly_the_share_is_dropped_even_of_equals():
 
 
 @pytest.mark.task("magnitude_masks")
+def test_of_many_equals_the_first_are_dropped():
+    """All ones and the first ten twos; of so many equals, NumPy's default sort mixes the order."""
+    (mask,) = magnitude_masks([np.tile([2.0, 1.0], (50, 1))], 0.6)
+    assert not mask[:, 1].any()
+    assert mask[:, 0].tolist() == [False] * 10 + [True] * 40
+
+
+@pytest.mark.task("magnitude_masks")
 def test_pruning_a_model_spares_biases():
     """One threshold for all weights, or one for each."""
     model = Sequential(Linear(4, 4), Linear(4, 4))

@@ -19,6 +19,13 @@ def encode(text: str) -> np.ndarray:
     return np.array([id for id in map(LETTERS.find, text) if id >= 0], np.int64)
 
 
+def coarse(chances: np.ndarray) -> str:
+    """Return what to add where `chances` do not sum to 1: that their dtype may be why."""
+    if chances.dtype.itemsize >= 4:
+        return ""
+    return f"; {chances.dtype} has too few digits for that: return float32 or float64"
+
+
 @cache
 def given_text() -> np.ndarray:
     """Return the ids of the text to learn from: the course's own lessons."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from decimal import ROUND_FLOOR, Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ PATH = Path(__file__).parent / "tracks.toml"
 DIVISIONS = ("closed", "open")
 PREFIX = "competition-"  # of a track's id in a report
 LINES = {"gold": 100.0, "silver": 60.0, "bronze": 25.0}
+MADE = {"load": "a function: `return` one", "train": "an iterator: `yield` what was learned"}
 KEYS = {"letter", "function", "title", "unit", "direction", "gold", "closed", "open", "data"}
 
 
@@ -50,6 +52,11 @@ class Track:
         """Tell whether an entry of `division` may bring a file along."""
         return self.data == "either" or self.data == division
 
+    def unmade(self, came: str) -> str:
+        """Say that the entry's function returned `came`, and not what goes on from there."""
+        name = self.function
+        return f"`{name}` of entry/{self.source} returned {came}, expected {MADE[name]}"
+
     def improvement(self, value: float, baseline: float) -> float:
         """Return how many times better `value` is than `baseline`: 2 for half the bytes."""
         return baseline / value if self.direction == "lower" else value / baseline
@@ -66,6 +73,16 @@ class Track:
 def medal(points: float) -> str | None:
     """Return the medal that `points` are worth: 60 -> "silver", 24.9 -> None."""
     return next((name for name, line in LINES.items() if points >= line), None)
+
+
+def percent(share: float, digits: int = 2) -> str:
+    """Return `share` in percent, rounded down: what misses a gate must not read as if it passed.
+
+    >>> percent(0.95999), percent(0.96), percent(0.9996, 1)
+    ('95.99%', '96.00%', '99.9%')
+    """
+    exact = Decimal(repr(float(share))).scaleb(2)  # 100 * 0.57 is 56.99…
+    return f"{exact.quantize(Decimal(1).scaleb(-digits), ROUND_FLOOR)}%"
 
 
 @cache

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -29,6 +28,17 @@ class Gate:
 
 
 @dataclass(frozen=True)
+class Part:
+    """A quantity that explains a result: reports tell it, and nobody is ranked by it."""
+
+    name: str  # "batch-256"
+    value: float
+    unit: str  # "µs"
+    baseline: float | None = None
+    direction: str = "lower"  # which values are better
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What a judge found of an entry that broke no rule."""
 
@@ -37,7 +47,7 @@ class Outcome:
     gates: tuple[Gate, ...]
     ci95: tuple[float, float] | None = None  # None: exact
     noisy: bool = False
-    details: dict[str, Any] = field(default_factory=dict)  # for staff
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from autograder.milestones import travelling
 from autograder.sandbox import Code, Sandbox, StudentError, WorkerError
 
 ENTRY = "entry"  # the name of the entry's module in the worker
+MISSING = ("ImportError", "ModuleNotFoundError", "AttributeError", "NotImplementedError")
 IMPORT_S = 5.0  # of processor time: what is done there is not timed
 
 
@@ -40,6 +41,7 @@ class Contender:
         Raises Refused where the entry does not compile.
         """
         self.entry, self._is_own = entry, framework is not None
+        self._broken: list[str] = []  # of a student's modules, which do not compile and why
         given = {} if self._is_own else reference()
         sources = {f"tinytorch.{name}": source.decode("utf-8") for name, source in given.items()}
         self._branch = box.lane(number).branch(sources)
@@ -49,8 +51,10 @@ class Contender:
                 try:
                     path = f"tinytorch/{name}.py"
                     self._code[f"tinytorch.{name}"] = worker.compile(path, source)
-                except StudentError:
-                    continue  # missing for whoever imports it, and no harm to all others
+                except StudentError as failure:  # no harm to whoever does not import it
+                    self._broken.append(f"{path} does not compile: {said(failure)}")
+                except WorkerError as failure:
+                    raise Refused(f"{path} does not compile: {failure}") from None
             try:
                 self._code[ENTRY] = worker.compile(entry.path, entry.source)
             except WorkerError as failure:
@@ -76,6 +80,19 @@ class Contender:
             raise Refused(f"{self.entry.path} {line}: nobody counts what is done there")
         return lane
 
-    def said(self, failure: WorkerError) -> str:
-        """Return why a worker gave no answer; free text only where no reference is in reach."""
-        return said(failure) if self._is_own else str(failure)
+    def require_made(self, made: object) -> None:
+        """Refuse an entry whose function returned nothing to go on with, where this is not True.
+
+        The entry's code may have chosen `made`: of that no word is told.
+        """
+        if made is not True:
+            raise Refused(self.entry.track.unmade("None" if made is None else "something else"))
+
+    def said(self, failure: WorkerError, *, is_secret: bool = False) -> str:
+        """Return why a worker gave no answer.
+
+        Free text only where neither the reference nor what `is_secret` is in reach.
+        """
+        line = said(failure) if self._is_own and not is_secret else str(failure)
+        missing = isinstance(failure, StudentError) and failure.type_name in MISSING
+        return "; ".join([line, *(self._broken if missing else ())])

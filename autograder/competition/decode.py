@@ -8,7 +8,7 @@ import numpy as np
 
 from assignments.competition import language
 from autograder.competition import probes, texts, writer
-from autograder.competition.arena import Arena, Gate, Outcome
+from autograder.competition.arena import Arena, Gate, Outcome, Part
 from autograder.competition.measuring import Course, compare
 from autograder.competition.refusal import Refused
 from autograder.milestones import travelling
@@ -28,7 +28,7 @@ class Writing:
         weights: Callable[[], Mapping[str, np.ndarray]] = language.weights,
     ):
         """Draw from the secret `rng`, and write with `weights`."""
-        self._rng, self._weights, self.checked = rng, weights(), 0
+        self._rng, self._weights = rng, weights()
         self._right: dict[bytes, np.ndarray] = {}
 
     def draw(self, count: int) -> np.ndarray:
@@ -50,7 +50,6 @@ class Writing:
             if len(wrong):
                 place = f"the first {wrong[0]} of {language.WRITTEN} are" if wrong[0] else "none is"
                 raise Refused(f"greedy letters are not the reference's: {place} right")
-            self.checked += 1
 
     def _prompts(self, count: int) -> np.ndarray:
         """Return pieces of the hidden text, a letter of each replaced so that none is known."""
@@ -76,16 +75,12 @@ def judge(arena: Arena) -> Outcome:
         is_secret=True,
     )
     ratio = compare(arena.opponent(1), arena.contender(0), course, arena.effort)
+    base_speed, speed = (language.WRITTEN / seconds for seconds in ratio.seconds)
     return Outcome(
         value=ratio.value,
         ci95=ratio.ci95,
         baseline=1.0,
         gates=(Gate("identical", 1.0, arena.entry.gates["identical"]),),
         noisy=ratio.noisy,
-        details={
-            "letters_per_cpu_s": [language.WRITTEN / seconds for seconds in ratio.seconds],
-            "runs": ratio.runs,
-            "calls": ratio.calls,
-            "checked": writing.checked,
-        },
+        parts=(Part("letters", speed, "letters/s", base_speed, "higher"),),
     )

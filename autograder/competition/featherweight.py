@@ -14,7 +14,7 @@ from assignments.competition import draws
 from assignments.competition.given import kinship, strange
 from assignments.competition.weight import Weight, cost
 from autograder.competition import probes
-from autograder.competition.arena import Arena, Gate, Outcome
+from autograder.competition.arena import Arena, Gate, Outcome, Part
 from autograder.competition.contender import Contender
 from autograder.competition.entries import Entry
 from autograder.competition.refusal import Refused
@@ -57,21 +57,25 @@ def judge(arena: Arena) -> Outcome:
         value=weight.total,
         baseline=base.total,
         gates=tuple(Gate(name, found[name], least) for name, least in entry.gates.items()),
-        details={"weight": str(weight)},
+        parts=tuple(
+            Part(name, getattr(weight, of), "bytes", getattr(base, of))
+            for name, of in (("data", "data"), ("literals", "literals"), ("code", "extra"))
+        ),
     )
 
 
 def _answers(contender: Contender, images: np.ndarray) -> np.ndarray:
     """Return logits for all `images`, from a fresh worker, a batch at a time."""
-    probe, answers = travelling(probes.featherweight), []
+    load, probe, answers = travelling(probes.featherweight), travelling(probes.answered), []
     data = np.frombuffer(contender.entry.data, np.uint8)
     with contender.lane() as lane:
-        for batch in np.split(images, range(BATCH, len(images), BATCH)):
-            try:
-                answer = lane.worker.run(probe, {"data": data, "images": batch})
-            except WorkerError as failure:
-                raise Refused(contender.said(failure)) from None
-            answers.append(_checked(answer, len(batch)))
+        try:
+            contender.require_made(lane.worker.run(load, {"data": data}))
+            for batch in np.split(images, range(BATCH, len(images), BATCH)):
+                answer = lane.worker.run(probe, {"images": batch})
+                answers.append(_checked(answer, len(batch)))
+        except WorkerError as failure:
+            raise Refused(contender.said(failure)) from None
     return np.concatenate(answers).astype(np.float64)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 import tinytorch
-from assignments.competition.tracks import Track, medal
+from assignments.competition.tracks import Track, medal, percent
 from autograder.competition import contender, entries
 from autograder.competition.arena import Arena, Outcome
 from autograder.competition.identity import digest
@@ -110,7 +110,7 @@ def judge(submission: Submission, track: Track, box: Sandbox, seed: int, effort:
         wall_s = time.perf_counter() - began
         return Result(track, "refused", division, str(refused), wall_s=wall_s)
     missed = [gate for gate in outcome.gates if not gate.passed]
-    why = "; ".join(f"{g.name} {g.value:.2%}, expected at least {g.least:.0%}" for g in missed)
+    why = "; ".join(f"{g.name} {percent(g.value)}, expected at least {g.least:.0%}" for g in missed)
     status = "gated" if missed else "ranked"
     return Result(track, status, division, why, outcome, time.perf_counter() - began)
 

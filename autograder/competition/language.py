@@ -16,7 +16,7 @@ import numpy as np
 from assignments.competition import language
 from assignments.competition.weight import cost
 from autograder.competition import probes, texts
-from autograder.competition.arena import Arena, Gate, Outcome
+from autograder.competition.arena import Arena, Gate, Outcome, Part
 from autograder.competition.contender import Contender
 from autograder.competition.lane import Lane
 from autograder.competition.measuring import ASLEEP, ASLEEP_S, Effort
@@ -39,7 +39,6 @@ class Reading:
     """The bits of each letter that was predicted, (pieces, letters)."""
 
     bits: np.ndarray
-    cpu_s: float  # of the training
     predicting_s: float
 
     @property
@@ -69,7 +68,7 @@ def judge(arena: Arena) -> Outcome:
         ci95=bootstrap_interval(bits, np.mean),
         baseline=base.mean,
         gates=(Gate("normalized", 1.0, arena.entry.gates["normalized"]),),
-        details={"bits": [one.mean for one in mine], "cpu_s": [one.cpu_s for one in mine]},
+        parts=tuple(Part(f"seed-{n}", one.mean, "bits/byte") for n, one in enumerate(mine)),
     )
 
 
@@ -118,7 +117,7 @@ def _read(
     """Let a fresh worker of `side` learn for so many seconds, and predict in at most so many."""
     with side.lane() as lane:
         try:
-            _train(lane, given, seed, seconds)
+            _train(side, lane, given, seed, seconds)
             trained = lane.cpu_s()
         except WorkerError as failure:
             raise Refused(side.said(failure)) from None
@@ -128,13 +127,13 @@ def _read(
             lane.listen()
         except WorkerError as failure:  # what the code says now could be the hidden text
             raise Refused(str(failure)) from None
-    return Reading(bits, trained, predicting)
+    return Reading(bits, predicting)
 
 
-def _train(lane: Lane, text: np.ndarray, seed: int, seconds: float) -> None:
+def _train(side: Contender, lane: Lane, text: np.ndarray, seed: int, seconds: float) -> None:
     inputs = {"letters": len(language.LETTERS), "context": language.CONTEXT, "seed": seed}
     begin, go_on = travelling(probes.language_begin), travelling(probes.language_next)
-    lane.timed(lambda: lane.worker.run(begin, {"text": text, **inputs}))
+    side.require_made(lane.timed(lambda: lane.worker.run(begin, {"text": text, **inputs}))[0])
     paused = False
     while lane.cpu_s() < seconds:
         if lane.wall_s > ASLEEP * lane.cpu_s() + ASLEEP_S:
@@ -177,5 +176,5 @@ def _checked(answer: object, count: int) -> np.ndarray:
     total = np.exp(chances).sum(axis=1)
     if np.abs(total - 1).max() > SUM:
         worst = total[np.abs(total - 1).argmax()]
-        raise Refused(f"a distribution sums to {worst:.4g}, expected 1")
+        raise Refused(f"a distribution sums to {worst:.4g}, expected 1{language.coarse(answer)}")
     return chances - np.log(total)[:, None]

@@ -21,11 +21,13 @@ from functools import cached_property
 import numpy as np
 
 from assignments.competition.pace import SEEDS
+from autograder.competition import probes
 from autograder.competition.contender import Contender
 from autograder.competition.entries import Entry
 from autograder.competition.lane import Lane, Span
-from autograder.competition.refusal import Refused, said
+from autograder.competition.refusal import Refused
 from autograder.errors import GraderError
+from autograder.milestones import travelling
 from autograder.sandbox import Worker, WorkerError
 from tinytorch.benchmarking import ratio_of_medians
 
@@ -58,7 +60,7 @@ class Course:
     """What both sides have to do: one kind of question, by which probe, and what is right."""
 
     name: str
-    probe: bytes  # returns, in the worker, the function that answers
+    probe: bytes  # loads, in the worker, the function that answers
     inputs: Callable[[Entry], dict[str, object]]  # of the probe
     draw: Callable[[int], np.ndarray]  # questions (count, ...)
     answer: np.ndarray  # what one answer is like
@@ -73,8 +75,6 @@ class Ratio:
 
     pairs: np.ndarray  # CPU time of an answer: (workers, blocks, 2), baseline and entry
     noisy: bool = False
-    runs: int = 1
-    calls: int = 0  # timed answers of the entry, all of them checked
 
     @property
     def value(self) -> float:
@@ -103,16 +103,14 @@ class _Times:
 
     cpu_s: list[tuple[float, float]] = field(default_factory=list)
     wall_s: list[tuple[float, float]] = field(default_factory=list)
-    calls: int = 0
 
     def add(self, base: tuple[int, Span], mine: tuple[int, Span]) -> None:
         self.cpu_s.append(tuple(span.cpu_s / calls for calls, span in (base, mine)))
         self.wall_s.append(tuple(span.wall_s / calls for calls, span in (base, mine)))
-        self.calls += mine[0]
 
-    def ratio(self, effort: Effort, runs: int) -> Ratio:
+    def ratio(self, effort: Effort) -> Ratio:
         pairs = np.array(self.cpu_s).reshape(-1, effort.blocks, 2)
-        ratio = Ratio(pairs, runs=runs, calls=self.calls)
+        ratio = Ratio(pairs)
         ratio.noisy = ratio.is_wide(effort.width) or self._waits()
         return ratio
 
@@ -126,12 +124,18 @@ class _Times:
 def compare(baseline: Contender, entry: Contender, course: Course, effort: Effort) -> Ratio:
     """Measure until the result is quiet, or `effort` is spent; raises Refused."""
     times = _Times()
-    for run in range(1, effort.reruns + 2):
+    for _ in range(1 + effort.reruns):
         for core in cores(effort.workers):
-            with on_one_core(core):
-                with started(baseline, course, core) as base, started(entry, course, core) as mine:
+            with (
+                on_one_core(core),
+                started(baseline, course, core) as base,
+                started(entry, course, core) as mine,
+            ):
+                try:
                     _take_turns(base, mine, course, effort, times)
-        ratio = times.ratio(effort, run)
+                except WorkerError as failure:
+                    raise Refused(entry.said(failure, is_secret=course.is_secret)) from None
+        ratio = times.ratio(effort)
         if not ratio.noisy:
             break
     return ratio
@@ -190,15 +194,23 @@ def started(side: Contender, course: Course, core: int) -> Lane:
     lane = side.lane()
     put(lane.worker, core)
     try:
-        inputs = course.inputs(side.entry)
-        lane.worker.stream(course.probe, inputs, course.draw(1)[0], course.answer)
-    except WorkerError as failure:
+        _load(lane, side, course)
+    except Refused:
         lane.worker.close()
-        raise Refused(str(failure) if course.is_secret else side.said(failure)) from None
-    if (took := lane.cpu_s()) > LOADING_S:
-        lane.worker.close()
-        raise Refused(f"takes {took:.1f} s to load, expected at most {LOADING_S:g} s; prepare less")
+        raise
     return lane
+
+
+def _load(lane: Lane, side: Contender, course: Course) -> None:
+    was_asked = False
+    try:
+        side.require_made(lane.worker.run(course.probe, course.inputs(side.entry)))
+        question, was_asked = course.draw(1)[0], True
+        lane.worker.stream(travelling(probes.loaded), {}, question, course.answer)
+    except WorkerError as failure:
+        raise Refused(side.said(failure, is_secret=course.is_secret and was_asked)) from None
+    if (took := lane.cpu_s()) > LOADING_S:
+        raise Refused(f"takes {took:.1f} s to load, expected at most {LOADING_S:g} s; prepare less")
 
 
 def _take_turns(base: Lane, mine: Lane, course: Course, effort: Effort, times: _Times) -> None:
@@ -238,7 +250,7 @@ def _asked(lane: Lane, is_ours: bool, course: Course, questions: np.ndarray) -> 
     except WorkerError as failure:
         if is_ours:
             raise GraderError(f"the baseline of {course.name}: {failure}") from failure
-        raise Refused(str(failure) if course.is_secret else said(failure)) from None
+        raise
     if is_ours:
         return span
     if lane.wall_s > ASLEEP * lane.busy_s + ASLEEP_S:

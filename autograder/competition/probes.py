@@ -10,25 +10,54 @@ def defines(name):
     return callable(getattr(entry, name, None))
 
 
-def featherweight(data, images):
-    """Return the logits (N, 10) of a model that was packed into bytes."""
+def featherweight(data):
+    """Load a model that was packed into bytes; return whether it is a function, or None."""
     import entry
 
-    return entry.load(data.tobytes())(images)
+    entry.__dict__["loaded"] = made = entry.load(data.tobytes())
+    return None if made is None else callable(made)
 
 
 def sprint(weights, data):
-    """Return the function from images to logits."""
+    """Load the function from images to logits; return whether it is one, or None."""
     import entry
 
-    return entry.load(weights, data.tobytes()) if len(data) else entry.load(weights)
+    made = entry.load(weights, data.tobytes()) if len(data) else entry.load(weights)
+    entry.__dict__["loaded"] = made
+    return None if made is None else callable(made)
+
+
+def decode(weights):
+    """Load the function from a prompt to what follows; return whether it is one, or None."""
+    import entry
+
+    entry.__dict__["loaded"] = made = entry.load(weights)
+    return None if made is None else callable(made)
+
+
+def loaded():
+    """Return the function that was loaded."""
+    import entry
+
+    return entry.__dict__["loaded"]
+
+
+def answered(images):
+    """Return what the function that was loaded answers."""
+    import entry
+
+    return entry.__dict__["loaded"](images)
 
 
 def target_begin(images, labels, seed):
     """Begin a training, which gives its weights whenever it wants them to be judged."""
     import entry
 
-    entry.__dict__["training in progress"] = iter(entry.train(images, labels, seed))
+    steps = entry.train(images, labels, seed)
+    if steps is None:
+        return None
+    entry.__dict__["training in progress"] = iter(steps)
+    return True
 
 
 def target_next():
@@ -39,18 +68,15 @@ def target_next():
     return None if state is None else {name: np.asarray(array) for name, array in state.items()}
 
 
-def decode(weights):
-    """Return the function from a prompt to what follows."""
-    import entry
-
-    return entry.load(weights)
-
-
 def language_begin(text, letters, context, seed):
     """Begin to learn a text."""
     import entry
 
-    entry.__dict__["training in progress"] = iter(entry.train(text, letters, context, seed))
+    steps = entry.train(text, letters, context, seed)
+    if steps is None:
+        return None
+    entry.__dict__["training in progress"] = iter(steps)
+    return True
 
 
 def language_next():

@@ -237,4 +237,14 @@ def _metrics(result: Result) -> list[dict[str, Any]]:
         }
         for gate in outcome.gates
     ]
-    return [{**metric, "value": outcome.value, **interval, **base}, *gates]
+    parts = [
+        {
+            "name": f"{track.name}.{part.name}",
+            "unit": part.unit,
+            "direction": part.direction,
+            "value": part.value,
+            **({} if part.baseline is None else {"baseline": part.baseline}),
+        }
+        for part in outcome.parts
+    ]
+    return [{**metric, "value": outcome.value, **interval, **base}, *gates, *parts]

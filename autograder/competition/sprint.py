@@ -11,8 +11,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from assignments.competition import draws, given
+from assignments.competition.tracks import percent
 from autograder.competition import probes
-from autograder.competition.arena import Arena, Gate, Outcome
+from autograder.competition.arena import Arena, Gate, Outcome, Part
 from autograder.competition.measuring import Course, compare, interval, mean_ratio
 from autograder.competition.refusal import Refused
 from autograder.milestones import travelling
@@ -52,7 +53,7 @@ class Agreement:
             shares = self.right[batch] / max(self.seen[batch], 1)
             if self.seen[batch] >= SEEN and shares.min() < LEFT_OUT:
                 row = int(shares.argmin())
-                why = f"row {row} of {batch} is right {shares[row]:.0%} of the time"
+                why = f"row {row} of {batch} is right {percent(shares[row], 0)} of the time"
                 raise Refused(f"a part of the batch is not computed: {why}")
 
 
@@ -74,15 +75,10 @@ def judge(arena: Arena) -> Outcome:
         baseline=1.0,
         gates=(_gate(agreement, arena),),
         noisy=any(ratio.noisy for ratio in ratios),
-        details={
-            f"batch_{batch}": {
-                "ratio": ratio.value,
-                "runs": ratio.runs,
-                "calls": ratio.calls,
-                "us": ratio.seconds,
-            }
+        parts=tuple(
+            Part(f"batch-{batch}", 1e6 * ratio.seconds[1], "µs", 1e6 * ratio.seconds[0])
             for batch, ratio in zip(BATCHES, ratios, strict=True)
-        },
+        ),
     )
 
 
@@ -90,7 +86,7 @@ def _require(agreement: Agreement, arena: Arena) -> None:
     """Refuse early what has missed its gate: nobody waits for the time of a wrong answer."""
     gate = _gate(agreement, arena)
     if not gate.passed:
-        raise Refused(f"{gate.name} {gate.value:.2%}, expected at least {gate.least:.0%}")
+        raise Refused(f"{gate.name} {percent(gate.value)}, expected at least {gate.least:.0%}")
     agreement.require_every_row()
 
 

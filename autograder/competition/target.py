@@ -13,8 +13,9 @@ import numpy as np
 
 from assignments.competition import draws, given
 from assignments.competition.pace import DROPPED, JUDGED, LONGEST_S, TARGET, middle, pace
+from assignments.competition.tracks import percent
 from autograder.competition import probes
-from autograder.competition.arena import Arena, Gate, Outcome
+from autograder.competition.arena import Arena, Gate, Outcome, Part
 from autograder.competition.contender import Contender
 from autograder.competition.measuring import cores, on_one_core, put
 from autograder.competition.refusal import Refused
@@ -68,10 +69,7 @@ def judge(arena: Arena) -> Outcome:
         baseline=middle(factor * np.array([one.seconds for one in base])),
         gates=(Gate("accuracy", float(min(o.accuracy for o in mine if not o.failed)), least),),
         noisy=bool(wall > WALL * cpu),
-        details={
-            "seconds": [one.seconds if not one.failed else None for one in mine],
-            "pace": factor,
-        },
+        parts=(Part("missed", len(mine) - len(reached), "seeds", sum(o.failed for o in base)),),
     )
 
 
@@ -90,7 +88,8 @@ def _train(side: Contender, core: int, lesson: draws.Lesson, seed: int, least: f
         put(lane.worker, core)
         try:
             inputs = {"images": lesson.images, "labels": lesson.labels, "seed": seed}
-            lane.timed(lambda: lane.worker.run(travelling(probes.target_begin), inputs))
+            begin = travelling(probes.target_begin)
+            side.require_made(lane.timed(lambda: lane.worker.run(begin, inputs))[0])
             training = _steps(lane, lesson, least)
             lane.listen()
         except WorkerError as failure:
@@ -107,19 +106,19 @@ def _steps(lane, lesson: draws.Lesson, least: float) -> Training:
         judged += 1
         state, _ = lane.timed(lambda: lane.worker.run(travelling(probes.target_next), {}))
         if state is None:
-            why = f"the training ended at {reached:.1%}, expected {TARGET:.0%}"
+            why = f"the training ended at {percent(reached, 1)}, expected {TARGET:.0%}"
             break
         reached = _accuracy(state, *lesson.validation)
         if reached >= TARGET:
             hidden = _accuracy(state, *lesson.hidden)
             if hidden < least:
-                why = f"{hidden:.1%} of the hidden signs, expected {least:.0%}"
+                why = f"{percent(hidden, 1)} of the hidden signs, expected {least:.0%}"
             break
         if max(lane.busy_s, lane.wall_s / WALL) > LONGEST_S:
-            why = f"{reached:.1%} after {LONGEST_S:g} s, expected {TARGET:.0%}"
+            why = f"{percent(reached, 1)} after {LONGEST_S:g} s, expected {TARGET:.0%}"
             break
     else:
-        why = f"judged {JUDGED} times, {reached:.1%} at last, expected {TARGET:.0%}"
+        why = f"judged {JUDGED} times, {percent(reached, 1)} at last, expected {TARGET:.0%}"
     return Training(np.inf if why else lane.busy_s, lane.wall_s, hidden, judged, why)
 
 

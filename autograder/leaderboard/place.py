@@ -14,8 +14,8 @@ from autograder.leaderboard.tracks import Result
 from autograder.report.markdown import cell, code
 
 FAILED = (
-    "**What you pushed last could not be measured, and that is not your fault.** It is tried again "
-    "by itself; the staff of your course see why it failed."
+    "**What you pushed last could not be measured, and that is not your fault.** It is tried "
+    "three times by itself; if all fail, the staff of your course, who see why, must look at it."
 )
 
 

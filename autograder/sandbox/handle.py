@@ -228,6 +228,8 @@ class Worker:
             case {"id": int(), "status": "reply"}:
                 bound = size(self._limits.reply_bytes)
                 raise WorkerOutput(f"returned more than {bound}")
+            case {"id": int(), "status": "deep"}:
+                raise WorkerOutput("returned an answer that nests too deep; return one array")
         raise self._fail(Tampering("the answer lacks its parts"))
 
     def _student_error(self, problem: dict[str, Any]) -> WorkerError:

@@ -37,10 +37,15 @@ class ProtocolError(Exception):
     """Bytes that are not a frame, or a value that cannot travel in one."""
 
 
+class TooDeep(ValueError):
+    """A value that nests deeper than MAX_DEPTH, or holds itself."""
+
+
 def encode(value: dict[str, Any]) -> list[memoryview]:
     """Return the buffers of a frame that holds `value`.
 
-    Raises TypeError for a value that is not in the grammar, ValueError for one that is too large.
+    Raises TypeError for a value that is not in the grammar, ValueError for one that is too large,
+    TooDeep among them.
     """
     arrays: list[np.ndarray] = []
     header = json.dumps(_pack(value, arrays, 0), separators=(",", ":")).encode()
@@ -50,14 +55,18 @@ def encode(value: dict[str, Any]) -> list[memoryview]:
     return [memoryview(head), *(buffer(array) for array in arrays if array.nbytes)]
 
 
-def snapshot(value: Any) -> Any:
-    """Return a copy of a value that can travel, which later changes do not reach."""
+def snapshot(value: Any, depth: int = 0) -> Any:
+    """Return a copy of a value that can travel, which later changes do not reach.
+
+    Raises TooDeep, before Python's stack or the memory ends.
+    """
+    _require_shallow(depth)
     if isinstance(value, np.ndarray):
         return np.array(value, order="C")
     if isinstance(value, (list, tuple)):
-        return [snapshot(item) for item in value]
+        return [snapshot(item, depth + 1) for item in value]
     if isinstance(value, dict):
-        return {key: snapshot(item) for key, item in value.items()}
+        return {key: snapshot(item, depth + 1) for key, item in value.items()}
     return value
 
 
@@ -108,9 +117,13 @@ def buffer(array: np.ndarray) -> memoryview:
     return memoryview(array.reshape(-1).view(np.uint8))
 
 
-def _pack(value: Any, arrays: list[np.ndarray], depth: int) -> Any:
+def _require_shallow(depth: int) -> None:
     if depth > MAX_DEPTH:
-        raise ValueError(f"an answer may nest {MAX_DEPTH} levels, this one goes deeper")
+        raise TooDeep(f"an answer may nest {MAX_DEPTH} levels, this one goes deeper")
+
+
+def _pack(value: Any, arrays: list[np.ndarray], depth: int) -> Any:
+    _require_shallow(depth)
     if isinstance(value, (np.ndarray, np.generic)):
         return {"array": _pack_array(np.asarray(value), arrays)}
     if value is None or isinstance(value, bool):

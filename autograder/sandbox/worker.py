@@ -93,6 +93,8 @@ class _Answers:
             problem: dict[str, Any] = {"status": "reply"}
         except MemoryError:
             problem = {"status": "memory"}
+        except wire.TooDeep:
+            problem = {"status": "deep"}
         except BaseException as error:
             problem = {"status": "error", "value": self._describe(error)}
         return wire.encode({"id": request["id"], **problem})
@@ -120,7 +122,7 @@ class _Answers:
             try:
                 # A copy: the next probe may change what this one returned.
                 values.append(wire.snapshot(probes[number](**inputs)))
-            except MemoryError:
+            except (MemoryError, wire.TooDeep):
                 raise
             except BaseException as error:
                 return {"values": values, "error": self._describe(error)}

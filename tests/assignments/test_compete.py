@@ -74,6 +74,8 @@ def test_a_missed_gate_is_exit_code_1_and_worth_nothing(tmp_path):
         ("import os\nos._exit(7)\n", "ended by itself, with exit code 7"),
         ("import os\nos.write(2, b'a\\nb  c\\n')\nos._exit(7)\n", "code 7, and said: b c"),
         ("raise SystemExit(0)\n", "cannot be imported: SystemExit: 0"),
+        ("def load(data):\n    len(data)\n", "returned None, expected a function: `return` one"),
+        ("def load(data):\n    return 3\n", "`load` of entry/featherweight.py returned int, exp"),
     ],
 )
 def test_an_entry_that_does_not_answer_is_one_line(tmp_path, source, reason):
@@ -195,6 +197,14 @@ def test_the_baseline_reaches_its_own_target():
     assert digits._train(nothing, lesson, 0, 0.95) == (np.inf, 0, 0.0)
 
 
+@pytest.mark.parametrize("track", ["B", "C", "D", "E"])
+def test_a_function_that_returns_nothing_is_told_so(track, tmp_path):
+    """The commonest slip; what Python says of it names no line of theirs."""
+    found = rehearsed(tmp_path, f"def {find(track).function}(*given):\n    len(given)\n", track)
+    path = f"{FOLDER}/{find(track).source}"
+    assert re.match(rf"`(load|train)` of {path} returned None, expected an? ", found.refused)
+
+
 UNIFORM = b"""import numpy as np
 
 
@@ -214,6 +224,9 @@ def test_a_uniform_guess_is_worth_the_logarithm_of_the_letters(monkeypatch):
     wrong = UNIFORM.replace(b"-np.log", b"np.log")
     with pytest.raises(Refused, match="sum to 1"):
         letters.predict(Entry(find("D"), "closed", wrong, b"", "entry/language.py"), seconds=0.1)
+    coarse = UNIFORM.replace(b"-np.log(letters)", b"np.float16(-np.log(letters))")
+    with pytest.raises(Refused, match="float16 has too few digits for that: return float32"):
+        letters.predict(Entry(find("D"), "closed", coarse, b"", "entry/language.py"), seconds=0.1)
 
 
 def test_the_baseline_of_decode_agrees_with_itself_and_nothing_else(tmp_path):

@@ -12,6 +12,7 @@ import re
 
 import pytest
 
+import tinytorch
 from assignments.catalog import load_course
 from assignments.cli import main as tito
 
@@ -71,6 +72,17 @@ def check_commands(code, line):
         assert program == "tito" and verb in tito.commands, f"line {line}: {command}"
 
 
+def imported(page):
+    """Return the modules of the framework that the blocks of a page import from."""
+    code = "\n".join(code.replace(">>> ", "") for language, code in FENCE.findall(page))
+    lines = re.findall(r"^from tinytorch(?:\.(\w+))? import (\([^)]*\)|.+)$", code, re.M)
+    pairs = [(module, name) for module, names in lines for name in re.findall(r"\w+", names)]
+    homes = {one: one for one in tinytorch.MODULES}
+    for one in tinytorch.MODULES[::-1]:
+        homes |= dict.fromkeys(getattr(tinytorch, one).__all__, one)
+    return {module or homes[name] for module, name in pairs}
+
+
 def section(page, title):
     """Return the text below the heading `title`, up to the next of the same or a higher level."""
     heading = re.search(rf"^(#+) {re.escape(title)}.*$", page, re.MULTILINE)
@@ -84,6 +96,14 @@ def section(page, title):
 def test_every_block_runs_and_prints_what_the_lesson_shows(assignment):
     """Run the block, and paste what it prints."""
     run(assignment.lesson.read_text(encoding="utf-8"))
+
+
+@every_lesson
+def test_a_lesson_needs_no_module_that_it_does_not_require(assignment):
+    """`tito start` asks for those alone: list in assignment.toml what the blocks import."""
+    numbered = {name: f"{n:02}_{name}" for n, name in enumerate(tinytorch.MODULES, start=1)}
+    used = {numbered[name] for name in imported(assignment.lesson.read_text(encoding="utf-8"))}
+    assert used - {assignment.id, *assignment.requires} == set()
 
 
 @every_lesson

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 
 import pytest
@@ -29,11 +30,18 @@ def elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("AUTOGRADER_KEY_FILE", str(tmp_path / "key"))
     monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setenv("AUTOGRADER_TRACEBACK", "1")  # a fault of the grader tells where it is
 
 
 def grade(source, *options):
     """Run `autograder grade`."""
     return CliRunner().invoke(main, ["grade", str(source), "--out", "report", *options])
+
+
+def assert_ended(result, code):
+    """Fail with all that the command said: an assertion on the text would cut it."""
+    told = result.stderr + "".join(traceback.format_exception(*result.exc_info))
+    assert result.exit_code == code, f"exit code {result.exit_code}, expected {code}:\n{told}"
 
 
 def folder(at):
@@ -99,7 +107,8 @@ def test_what_cannot_be_graded_is_refused_in_one_line(kind, tmp_path):
     """Exit code 2, one line that says what came and what to do, and no report."""
     make, words = REFUSED[kind]
     result = grade(make(tmp_path))
-    assert (result.exit_code, result.stdout) == (2, "")
+    assert_ended(result, 2)
+    assert result.stdout == ""
     (line,) = result.stderr.splitlines()
     assert line.startswith("autograder: ")
     assert words in line
@@ -110,7 +119,8 @@ def test_what_cannot_be_graded_is_refused_in_one_line(kind, tmp_path):
 def test_an_unknown_module_is_refused_with_the_known_ones(module, tmp_path):
     """Exit code 2, and nobody has to look the names up."""
     result = grade(folder(tmp_path), "--module", module)
-    assert (result.exit_code, result.stdout) == (2, "")
+    assert_ended(result, 2)
+    assert result.stdout == ""
     (line,) = result.stderr.splitlines()
     assert "01_tensor" in line and "02_activations" in line
 
@@ -172,7 +182,8 @@ def test_what_can_be_graded_is_graded_and_says_what_is_wrong(kind, tmp_path):
     source = make(tmp_path)
     files = {path: path.read_bytes() for path in source.rglob("*.py")}
     result = grade(source)
-    assert (result.exit_code, result.stderr) == (0, "")
+    assert_ended(result, 0)
+    assert result.stderr == ""
     shown = " ".join(Path("report/student.md").read_text(encoding="utf-8").split())
     assert words in shown
     assert json.loads(Path("report/report.json").read_bytes())["score"]["points"] == points
@@ -187,7 +198,7 @@ def test_the_real_command_does_the_same(source, code, tmp_path):
     root = Path(main.callback.__code__.co_filename).parents[1]
     environment = os.environ | {"PYTHONPATH": str(root)}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    assert done.returncode == code
+    assert done.returncode == code, f"exit code {done.returncode}, expected {code}:\n{done.stderr}"
     assert "Traceback" not in done.stdout + done.stderr
     assert len(done.stderr.splitlines()) == (1 if code else 0)
     lines = (done.stdout + done.stderr).splitlines()
@@ -205,7 +216,7 @@ def test_the_rest_of_a_class_is_unharmed(tmp_path):
         build.repository(tmp_path / "class" / name, FIXTURES[name].files(COURSE, tmp_path / "x"))
     arguments = ["class", "class", "--out", "grades", "--jobs", "2", "--module", "02"]
     result = CliRunner().invoke(main, arguments)
-    assert result.exit_code == 0, result.output
+    assert_ended(result, 0)
     reports = list(Ledger(tmp_path / "grades" / "ledger"))
     assert len(reports) == 8
     alice = json.loads((tmp_path / "grades" / "alice" / "report.json").read_bytes())

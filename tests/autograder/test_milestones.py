@@ -160,8 +160,22 @@ def test_what_cannot_be_graded_ends_with_2(run, finished, number):
     """One line says why, and nothing is written."""
     done = run(finished, number)
     assert done.exit_code == 2
-    assert "choose 1 to 6" in done.stderr and done.stderr.count("\n") == 1
+    assert "choose from 1 (1958), 2 (1969), " in done.stderr and done.stderr.count("\n") == 1
     assert not Path("report").exists()
+
+
+def test_a_year_names_a_milestone_as_for_students(run, finished):
+    """`tito milestone 1969` and `autograder milestone ada 1969` are about the same."""
+    assert find(COURSE, 1969) == find(COURSE, 2)
+    done = run(finished, 1969, "--seed", 3, "--limit", "wall_s=30")
+    assert done.exit_code == 0 and "milestone 2, 1969" in done.output
+    by_year = json.loads(Path("report/milestone.json").read_bytes())
+    done = run(finished, 2, "--seed", 3, "--limit", "wall_s=30")
+    values = [
+        [one["value"] for one in report["answers"]]
+        for report in (by_year, json.loads(Path("report/milestone.json").read_bytes()))
+    ]
+    assert values[0] == values[1]
 
 
 def test_a_milestone_to_come_is_not_released():

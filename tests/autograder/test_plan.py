@@ -186,6 +186,17 @@ def test_a_repository_of_another_kind_is_none_of_the_course(github, scores):
     assert plan.lines == (f"repository {other.id} is none of this course's students",)
 
 
+def test_the_scores_repository_is_no_student_s_though_it_has_no_prefix(github, scores):
+    """Where students' repositories have none, its address alone tells it from theirs."""
+    alice, own = github.add("alice"), github.add("scores")
+    for one in (alice, own):
+        one.push(WORK)
+    scope = Scope(ORGANISATION, scores=f"file://{own.folder}".upper())
+    assert [job.repository_id for job in planned(scores, scope=scope).jobs] == [alice.id]
+    plan = planned(scores, scope=scope, only=own.id)
+    assert plan.lines == (f"repository {own.id} is none of this course's students",)
+
+
 def test_a_deleted_repository_is_one_line_and_stays_published(github, scores):
     """In a sweep and by a dispatch alike; the others are graded."""
     alice, bob = github.add("alice"), github.add("bob")

@@ -209,3 +209,10 @@ def test_the_loss_of_a_writer_is_counted_here_and_beside_a_bigram_s():
         task.require(blind * np.nan)
     loss = Gate("", at_most=1.5, measure="loss")
     assert (str(loss), loss.shown(1.25), loss.holds(1.6)) == ("≤ 1.5 nats", "1.250 nats", False)
+
+
+def test_a_gate_missed_by_little_does_not_read_as_reached():
+    """As many digits are shown as it takes; two, or three of a loss, are mostly enough."""
+    assert [Gate("", 0.95).shown(value) for value in (0.95, 0.949999)] == ["95.00%", "94.9999%"]
+    assert Gate("", at_most=0.75).shown(0.75001) == "75.001%"
+    assert Gate("", at_most=1.5, measure="loss").shown(1.50002) == "1.50002 nats"

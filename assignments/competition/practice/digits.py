@@ -62,10 +62,10 @@ def featherweight(entry: Entry) -> Measured:
 
 
 def _answers(entry: Entry, images: np.ndarray) -> np.ndarray:
-    load, answers = entry.call("load"), []
+    forward, answers = entry.load(entry.data), []
     for batch in np.split(images, range(BATCH, len(images), BATCH)):
         with entry.answering():
-            answers.append(checked(load(entry.data)(batch), len(batch)))
+            answers.append(checked(forward(batch), len(batch)))
     return np.concatenate(answers).astype(np.float64)
 
 
@@ -112,10 +112,8 @@ def sprint(entry: Entry) -> Measured:
 
 
 def _forward(entry: Entry, weights: Mapping) -> Callable[[np.ndarray], np.ndarray]:
-    load = entry.call("load")
     weights = {name: array.copy() for name, array in weights.items()}
-    with entry.answering():
-        return load(weights, entry.data) if entry.data else load(weights)
+    return entry.load(weights, entry.data) if entry.data else entry.load(weights)
 
 
 def target(entry: Entry) -> Measured:
@@ -146,8 +144,7 @@ def _train(entry: Entry, lesson, seed: int, least: float) -> tuple[float, int, f
     """
     train, spent, judged = entry.call("train"), 0.0, 0
     began = time.process_time()
-    with entry.answering():
-        states = iter(train(lesson.images.copy(), lesson.labels.copy(), seed))
+    states = entry.begun(train, lesson.images.copy(), lesson.labels.copy(), seed)
     spent += time.process_time() - began
     while judged < JUDGED and spent < LONGEST_S:
         began = time.process_time()

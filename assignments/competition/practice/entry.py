@@ -82,6 +82,23 @@ class Entry:
             raise Refused(f"{self.path} has no function `{name}`: define it")
         return function
 
+    def load(self, *given: object) -> Callable:
+        """Return the function that the entry's `load` makes of what it is given."""
+        load = self.call("load")
+        with self.answering():
+            made = load(*given)
+        if not callable(made):
+            raise Refused(self.track.unmade("None" if made is None else type(made).__name__))
+        return made
+
+    def begun(self, train: Callable, *given: object) -> Iterator:
+        """Return the steps of the entry's `train`."""
+        with self.answering():
+            steps = train(*given)
+            if steps is None:
+                raise Refused(self.track.unmade("None"))
+            return iter(steps)
+
     @contextmanager
     def answering(self, what: str = "") -> Iterator[None]:
         """Turn whatever is raised into one line that says where: the entry's, or the baseline's."""

@@ -50,8 +50,8 @@ def _bits(
     """Return the bits of each letter behind the first CONTEXT ones, and the time to predict."""
     began = time.process_time()  # what is done to be imported counts too
     train, spent, function, bits = entry.call("train"), 0.0, None, []
+    steps = entry.begun(train, text.copy(), len(language.LETTERS), language.CONTEXT, 0)
     with entry.answering():
-        steps = iter(train(text.copy(), len(language.LETTERS), language.CONTEXT, 0))
         while (spent := time.process_time() - began) < seconds:
             last = next(steps, None)
             if last is None:
@@ -79,7 +79,8 @@ def _distribution(answer: object, count: int) -> np.ndarray:
     chances = answer.astype(np.float64)
     off = np.abs(np.exp(chances).sum(axis=1) - 1).max()
     if not off <= SUM or not np.isfinite(chances).all():
-        raise Refused(f"expected distributions that sum to 1, got one that is off by {off:.2g}")
+        came = f"got one that is off by {off:.2g}{language.coarse(answer)}"
+        raise Refused(f"expected distributions that sum to 1, {came}")
     return chances
 
 
@@ -137,9 +138,7 @@ def decode(entry: Entry) -> Measured:
 
 
 def _writer(entry: Entry, weights: Mapping[str, np.ndarray]) -> Callable:
-    load = entry.call("load")
-    with entry.answering():
-        return load({name: array.copy() for name, array in weights.items()})
+    return entry.load({name: array.copy() for name, array in weights.items()})
 
 
 def _letters(answer: object) -> np.ndarray:

@@ -43,7 +43,7 @@ def masks_small(agree, rng):
 @hidden("magnitude_masks: shares, and equal numbers", points=7)
 def masks_ties(agree, refuses, rng):
     """round(sparsity · n) go, of equals the first ones; a share beyond 0 to 1 is refused."""
-    weights = [table(rng, 3, 4), rng.integers(-2, 3, (5, 2)).astype(np.float32), table(rng, 2)]
+    weights = [table(rng, 3, 4), rng.integers(-2, 3, (50, 2)).astype(np.float32), table(rng, 2)]
     for sparsity in (0.0, 0.3, 0.77, 1.0):
         agree("masked", weights=weights, sparsity=sparsity)
     good = {"weights": weights[1:2], "sparsity": 0.5}

@@ -57,9 +57,12 @@ def test_a_track_becomes_an_assignment_with_points_and_metrics(tmp_path):
         *("competition-featherweight", "competition", "ci", "closed", "gold"),
     )
     assert one["score"] == {"points": 100, "max_points": 100}
-    metric, accuracy, kinship = found["metrics"]
+    metric, accuracy, kinship, *parts = found["metrics"]
     assert (metric["name"], metric["unit"], metric["quality"]) == ("featherweight", "bytes", "ok")
     assert accuracy["gate"]["passed"] and kinship["gate"]["threshold"] == 0.75
+    names = [f"featherweight.{part}" for part in ("data", "literals", "code")]
+    assert [one["name"] for one in parts] == names
+    assert sum(one["value"] for one in parts) == metric["value"]
     assert found["grader"]["seed"] == 7
     for name in ("student.json", "public.json"):
         assert "seed" not in validate(read(out / name))["grader" if name[0] == "s" else "schema"]

@@ -13,6 +13,7 @@ from assignments.competition.tracks import tracks
 from autograder.competition.identity import digest
 from autograder.github import races
 from autograder.github.feedback import MARKER as GRADE
+from autograder.github.published import TRIES
 from autograder.github.races import MARKER
 from autograder.report.redact import redact
 from autograder.scores import Rules, read
@@ -137,7 +138,7 @@ def test_what_is_published_is_what_the_leaderboard_reads(course, tmp_path):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda one: one["assignments"][0]["score"].update(points=100), "earns 85"),
+        (lambda one: one["assignments"][0]["score"].update(points=100), "its result earns"),
         (lambda one: one["assignments"][0].update(state="verified"), "is verified"),
         (lambda one: one["assignments"][0].update(id="competition-z"), "no track of this course"),
         (lambda one: one["grader"].update(seed=3), "seed: expected"),
@@ -165,6 +166,7 @@ def test_a_claim_that_does_not_follow_is_our_fault_until_it_does(course, change,
     assert one["status"] == "ungradable" and one["score"] is None
     assert reason in one["reason"] and reason not in str(redact(one, "student"))
     (comment,) = course.comments(ada)
+    assert TRIES == 3 and "It is tried three times by itself; if all fail, the staff" in comment
     assert "not your fault" in comment and "no entry yet" not in comment and reason not in comment
     assert len(course.plan().jobs) == 1, "the next sweep tries again"
 

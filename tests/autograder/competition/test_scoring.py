@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ from assignments.catalog import CatalogError
 from assignments.competition import pace as paces
 from assignments.competition import tracks as catalog
 from assignments.competition.pace import EPOCH_S, middle, pace
-from assignments.competition.tracks import find, medal, tracks
-from autograder.competition import states
+from assignments.competition.tracks import find, medal, percent, tracks
+from autograder.competition import sprint, states
+from autograder.competition.refusal import Refused
 
 SPRINT = tracks()["sprint"]
 
@@ -108,6 +110,22 @@ def test_a_machine_half_as_fast_counts_the_same_seconds():
     assert pace(slow, epochs) == pytest.approx(0.5)
 
 
-def test_the_examples_of_the_pace_are_true():
+@pytest.mark.parametrize(("module", "examples"), [(paces, 2), (catalog, 1)])
+def test_the_examples_in_docstrings_are_true(module, examples):
     """What the docstrings show is what happens."""
-    assert doctest.testmod(paces) == (0, 2)
+    assert doctest.testmod(module) == (0, examples)
+
+
+@pytest.mark.parametrize("hundredth", range(101))
+def test_a_share_of_whole_percents_is_told_as_it_is(hundredth):
+    """100 times 0.57 is less than 57, which must not read as 56."""
+    assert percent(hundredth / 100, 0) == f"{hundredth}%"
+
+
+def test_a_gate_missed_by_little_does_not_read_as_reached():
+    """To expect at least 99 % and to get 99 % would be no reason."""
+    agreement = sprint.Agreement("open", {})
+    agreement.seen[256], agreement.right[256] = 1, np.full(256, 0.989999)
+    arena = SimpleNamespace(entry=SimpleNamespace(gates={"agreement": 0.99}))
+    with pytest.raises(Refused, match="agreement 98.99%, expected at least 99%"):
+        sprint._require(agreement, arena)

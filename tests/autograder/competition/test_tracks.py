@@ -28,6 +28,15 @@ ALIKE = ["a"] * 200 + [""] * 200
 NOT_ALIKE = random.Random(0).sample(ALIKE, 400)
 
 
+PARTS = {
+    "featherweight": ["data", "literals", "code"],
+    "sprint": ["batch-1", "batch-256"],
+    "target": ["missed"],
+    "language": ["seed-0", "seed-1"],
+    "decode": ["letters"],
+}
+
+
 @pytest.mark.parametrize("track", TRACKS)
 def test_the_baseline_is_ranked_and_earns_next_to_nothing(track, box):
     """It is held against itself: what it gains is noise."""
@@ -44,6 +53,7 @@ def test_gold_is_far_ahead_of_the_baseline(track, division, box):
     result = judged(entries.gold(track, division), track, box)
     assert (result.status, result.division, result.reason) == ("ranked", division, "")
     assert result.points >= 50
+    assert [part.name for part in result.outcome.parts] == PARTS[track]
 
 
 def gold_module(track):

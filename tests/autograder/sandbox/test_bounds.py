@@ -193,6 +193,17 @@ def test_an_answer_has_a_bound(student_within):
         assert len(student.ask(worker, 99)[0]) == 99
 
 
+@pytest.mark.parametrize("depth", [30, 500_000])
+def test_an_answer_that_nests_too_deep_is_named_and_the_worker_goes_on(student, depth):
+    """It is no matter of memory, nor of the stack that the student's code may make endless."""
+    source = "import sys\nsys.setrecursionlimit(10**8)\ndef answer(n):\n    x = []\n"
+    source += "    for _ in range(n): x = [x]\n    return x\n"
+    with student.worker(source) as worker:
+        with pytest.raises(WorkerOutput, match="^returned an answer that nests too deep; return"):
+            student.ask(worker, depth)
+        assert student.ask(worker, 1) == [[]]
+
+
 def test_values_beside_arrays_have_a_bound(student):
     """A list of a million numbers is refused with the advice to return an array."""
     with pytest.raises(StudentError) as caught:

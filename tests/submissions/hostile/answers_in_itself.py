@@ -1,6 +1,6 @@
 # base: reference
 # loses: relu
-# refused: error (ValueError|RecursionError)
+# refused: error returned an answer that nests too deep
 """Answers with a list that holds itself."""
 
 

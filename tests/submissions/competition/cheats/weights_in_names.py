@@ -1,6 +1,6 @@
 # track: featherweight
 # base: generated
-# weighs: 0 of data, \d+ of literals in the source, 1[34]\d\d of code
+# weighs: 0 of data, \d+ of literals, 1[34]\d\d of code
 """Hides the model in the names of attributes, which no literal holds."""
 
 import base64
