@@ -154,7 +154,7 @@ def test_the_csv_has_a_line_for_each_named_entry_and_is_no_formula(board):
         ("decode", "Ada"),
         ("decode", "'=HYPERLINK(1)"),
     ]
-    low, gold = str(GOLD - 0.05), str(GOLD)
+    low, gold = f"{GOLD - 0.05:g}", f"{GOLD:g}"
     assert (rows[2]["place"], rows[2]["ci95_low"], rows[2]["gold"]) == ("1=", low, gold)
     assert (rows[-1]["place"], rows[-1]["value"], rows[-1]["points"]) == ("", "", "")
 
