@@ -105,55 +105,55 @@ def conv2d_shifted(x, weight, bias, stride, padding, dilation, groups) -> np.nda
 vjp(conv2d_shifted)(conv2d_rule)
 
 
-def gelu_and_slope(halves: np.ndarray, slope: np.ndarray | None) -> None:
-    """Turn halves of numbers into the gelu of the numbers, in place, and write its slope by a half.
+def gelu_and_slope(h: np.ndarray, slope: np.ndarray | None) -> None:
+    """Turn numbers into their gelu, in place, and write its slope there into another array.
 
-    With h = ½ x, t = tanh(u), u = √(2/π) (x + 0.044715 x³): y = h (1 + t), and since
-    dt/dh = (1 - t²) du/dh, the slope is (1 + t) + y (1 - t) du/dh, where 1 - t = 2 - (1 + t). So
-    tanh, the dearest of all passes, serves both; without `slope`, None, only y is computed. Both
-    are matrices, contiguous. `cut` makes blocks of rows that stay in the cache from pass to pass.
+    With s = ½ (1 + tanh(u)), u = √(2/π) (h + 0.044715 h³): y = h s, and since s′ = 2 s (1 - s) u′,
+    the slope is s + 2 y (1 - s) u′. So tanh, the dearest of all passes, serves both; without
+    `slope`, None, only y is computed. Both are matrices, contiguous. `cut` makes blocks of rows
+    that stay in the cache from pass to pass.
 
-    >>> h, slope = np.array([[0.0, 0.5]]), np.empty((1, 2))
+    >>> h, slope = np.array([[0.0, 1.0]]), np.empty((1, 2))
     >>> gelu_and_slope(h, slope)
     >>> print(h.round(4), slope.round(4))
-    [[0.     0.8412]] [[1.     2.1659]]
+    [[0.     0.8412]] [[0.5   1.083]]
     """
-    linear = 2 * math.sqrt(2 / math.pi)  # u = h (linear + cubic h²)
-    cubic = 4 * 0.044715 * linear
-    for some in cut(len(halves), halves.shape[1] * halves.itemsize, CACHE_BYTES // 2):
-        y = halves[some]
+    c = math.sqrt(2 / math.pi)
+    for some in cut(len(h), h.shape[1] * h.itemsize, CACHE_BYTES // 2):
+        y = h[some]
         square = y * y
-        s = square * cubic
-        s += linear
+        s = square * (0.044715 * c)
+        s += c
         s *= y
         np.tanh(s, out=s)
-        s += 1
+        s *= 0.5
+        s += 0.5
         y *= s
         if slope is not None:
-            out = np.multiply(square, 3 * cubic, out=slope[some])
-            out += linear
+            out = np.multiply(square, 6 * 0.044715 * c, out=slope[some])
+            out += 2 * c  # 2 u′
             out *= y
-            out *= np.subtract(2, s, out=square)
+            out *= np.subtract(1, s, out=square)
             out += s
 
 
 def linear_gelu_array(x, weight, bias, kept) -> np.ndarray:
     """Compute gelu(x Wᵀ + b): (..., in) -> (..., out), block by block of rows.
 
-    A block is multiplied, by half the weights, gets half its bias and passes through
-    `gelu_and_slope` while it is in the cache. Unless `kept` is None, the slopes, a matrix
-    (rows, out), are appended to it for the rule: x Wᵀ + b itself is never kept.
+    A block is multiplied, gets its bias and passes through `gelu_and_slope` while it is in the
+    cache. Unless `kept` is None, the slopes, a matrix (rows, out), are appended to it for the rule:
+    x Wᵀ + b itself is never kept.
 
     >>> linear_gelu_array(np.array([[1.0]]), np.array([[2.0]]), np.array([-1.0]), None).round(4)
     array([[0.8412]])
     """
-    rows, half = x.reshape(math.prod(x.shape[:-1]), x.shape[-1]), weight * 0.5
+    rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
     y = np.empty((len(rows), len(weight)), x.dtype)
     slope = None if kept is None else np.empty_like(y)
     for some in cut(len(rows), len(weight) * x.itemsize, PRODUCT_BYTES):
-        block = np.matmul(rows[some], half.T, out=y[some])
+        block = np.matmul(rows[some], weight.T, out=y[some])
         if bias is not None:
-            block += bias * 0.5
+            block += bias
         gelu_and_slope(block, None if slope is None else slope[some])
     if kept is not None:
         kept.append(slope)
@@ -162,8 +162,8 @@ def linear_gelu_array(x, weight, bias, kept) -> np.ndarray:
 
 @vjp(linear_gelu_array)
 def linear_gelu_rule(y, x, weight, bias, kept):
-    """With the gradient times the slope, as `linear_rule` of half the weights and half the bias."""
-    found, maps = [], linear_rule(y, x, weight * 0.5, bias)
+    """With the gradient times the slope, as `linear_rule`."""
+    found, maps = [], linear_rule(y, x, weight, bias)
 
     def pull(number, g):
         if not found:
@@ -172,8 +172,7 @@ def linear_gelu_rule(y, x, weight, bias, kept):
                 linear_gelu_array(x, weight, bias, slopes)
             slope = slopes.pop().reshape(g.shape)
             found.append(np.multiply(g, slope, out=slope))
-        part = maps[number](found[0])
-        return part * 0.5 if number else part
+        return maps[number](found[0])
 
     return tuple(functools.partial(pull, number) for number in range(3))
 

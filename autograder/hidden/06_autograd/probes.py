@@ -78,15 +78,30 @@ def walk(pairs, leaves, g):
     return [None if grad is None else grad.data for grad in found]
 
 
-def walk_twice(x, y, g, again):
-    """Gradients of two leaves that get the same one, after one walk and after more, and g."""
+def walk_twice(x, y, g, again, new):
+    """Gradients of two leaves that get the same one, after one walk and after more, and g.
+
+    What the rule gives both is its argument or, with `new`, an array that it made and keeps.
+    """
     import operator
 
-    both = operator.add
-    tt.autograd.vjp(both)(lambda y, a, b: (lambda g: g, lambda g: g))
+    def rule(y, a, b):
+        made = []
+
+        def pull(g):
+            made.append(2 * g if new else g)
+            return made[0]
+
+        return pull, pull
+
+    both, same = operator.add, operator.pos
+    tt.autograd.vjp(both)(rule)
+    tt.autograd.vjp(same)(lambda y, a: (lambda g: g,))
     x, y = tt.Tensor(x, requires_grad=True), tt.Tensor(y, requires_grad=True)
     for _ in range(again):
-        z = tt.tensor.apply(both, tt.tensor.apply(both, x, y), x)
+        # In whichever order one walks, x gets another part after it has got one with y.
+        inner, sides = tt.tensor.apply(both, x, y), [tt.tensor.apply(same, x) for _ in range(2)]
+        z = tt.tensor.apply(both, tt.tensor.apply(both, sides[0], inner), sides[1])
         tt.autograd.backward(z, g)
     shared = np.shares_memory(x.grad.data, y.grad.data) or np.shares_memory(y.grad.data, g)
     return [x.grad.data, y.grad.data, x.grad.requires_grad, shared, g]

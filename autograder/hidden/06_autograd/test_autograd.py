@@ -157,11 +157,12 @@ def backward_random(agree, rng):
 
 @hidden("backward: sums in memory of their own", points=4)
 def backward_memory(agree, rng):
-    """A map may return its argument: what a leaf keeps is its own, the next walk adds to it."""
+    """A map may return what others have: what a leaf keeps is its own, the next walk adds to it."""
     for again in (1, 2, 3):
         x, y, g = rng.normal(0, 1, (3, 4))
-        agree("walk_twice", x=x, y=y, g=g, again=again)
-        agree("walk_twice", x=x.astype(np.float32), y=y, g=g, again=again, rtol=1e-5)
+        for new in (False, True):
+            agree("walk_twice", x=x, y=y, g=g, again=again, new=new)
+        agree("walk_twice", x=x.astype(np.float32), y=y, g=g, again=again, new=False, rtol=1e-5)
 
 
 @hidden("backward: a long chain, freed", points=4)
