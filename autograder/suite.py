@@ -12,6 +12,7 @@ import dis
 import hashlib
 import inspect
 import marshal
+import threading
 from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
@@ -108,9 +109,19 @@ class Suite:
         return file
 
 
-@cache
+# Modules are graded at once, and where two threads build syntax trees, CPython 3.11 may raise
+# SystemError, "AST constructor recursion depth mismatch".
+_loading = threading.Lock()
+
+
 def load_suite(assignment: Assignment) -> Suite:
     """Load and validate the hidden tests of `assignment`; GraderError names file and fault."""
+    with _loading:
+        return _load_suite(assignment)
+
+
+@cache
+def _load_suite(assignment: Assignment) -> Suite:
     folder = HIDDEN / assignment.id
     path = folder / f"test_{assignment.module}.py"
     if not path.is_file():

@@ -283,7 +283,7 @@ def norm_gradients(g, x, weight, mean, r) -> tuple[np.ndarray, np.ndarray, np.nd
         product = part * c
         to_weight += s[:, 0] @ product
         to_bias += ones @ part
-        c *= product @ w * (s * s * s / -len(w))  # -r n mean(h n)
+        c *= product @ w * s * (s / -len(w)) * s  # -r n mean(h n), and no r³ that overflows
         c -= part @ w * (s / len(w))  # -r mean(h)
         scaled = outer(s, w)
         scaled *= part  # r h
@@ -833,8 +833,8 @@ def _loss(inputs, kwargs):
 
 
 def _norm(inputs, kwargs):
-    """Rows of at least one number."""
-    if not inputs[0].size:
+    """Rows of at least one number; float16 has no room for what `norm_gradients` multiplies."""
+    if not inputs[0].size or inputs[0].dtype.itemsize < 4:
         return None
     return blocked_norm_array, kwargs | {"kept": _kept(inputs)}
 

@@ -173,7 +173,7 @@ def backward(tensor: Tensor, gradient=None, retain_graph: bool = False) -> None:
                 if part.shape != x.data.shape or part.dtype is not x.data.dtype:
                     part = _fit(part, x.data)
                 alone = type(part) is np.ndarray and getrefcount(part) == ALONE
-                mine = alone and part.base is None
+                mine = alone and part.base is None and part.flags.writeable
                 if key in own:
                     sums[key] += part
                 elif key in sums:

@@ -719,8 +719,8 @@ def _loss(inputs, kwargs):
 
 
 def _norm(inputs, kwargs):
-    """Rows of at least one number."""
-    if not inputs[0].size:
+    """Rows of at least one number; float16 has no room for what `norm_gradients` multiplies."""
+    if not inputs[0].size or inputs[0].dtype.itemsize < 4:
         return None
     return blocked_norm_array, kwargs | {"kept": _kept(inputs)}
 

@@ -63,8 +63,12 @@ def strange(images: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, n
     return noise, np.maximum(images, images[rng.permutation(len(images))])
 
 
-def kinship(answers: np.ndarray, images: np.ndarray) -> float:
+def kinship(
+    answers: np.ndarray, images: np.ndarray, weights: Mapping[str, np.ndarray] | None = None
+) -> float:
     """Return how much logits (N, 10) of images (N, 64) go with the given network's: a correlation.
+
+    Or with those of the same network with other `weights`.
 
     What was made of the given weights keeps their whims, right and wrong digits apart; a model that
     was trained anew has its own. One that tells noise from digits may answer one as the given does
@@ -73,7 +77,10 @@ def kinship(answers: np.ndarray, images: np.ndarray) -> float:
     all, and so cheap that anyone could put it beside a model of his own.
     """
     linear = np.column_stack([images, np.ones(len(images))])
-    both = np.stack([answers, logits(digits(), images)]).astype(np.float64)
+    answers = answers.astype(np.float64) / (
+        np.abs(answers).max() or 1
+    )  # squares of tiny ones are 0
+    both = np.stack([answers, logits(weights or digits(), images)]).astype(np.float64)
     own, others = (one - linear @ np.linalg.lstsq(linear, one, rcond=None)[0] for one in both)
     if not own.std() > 1e-6 * both[0].std():
         return 0.0

@@ -16,7 +16,7 @@ import numpy as np
 from assignments.competition import language
 from assignments.competition.weight import cost
 from autograder.competition import probes, texts
-from autograder.competition.arena import Arena, Gate, Outcome, Part
+from autograder.competition.arena import Arena, Gate, Outcome
 from autograder.competition.contender import Contender
 from autograder.competition.lane import Lane
 from autograder.competition.measuring import ASLEEP, ASLEEP_S, Effort
@@ -31,6 +31,8 @@ OVER_S = 0.5
 PREDICTING, PREDICTING_S = 3, 1.0  # times what the baseline takes to predict, and so much more
 COSTED_S = 1.0  # of training, before the baseline shows how long it takes to predict
 FRAMEWORK_BYTES = 256 << 10  # of literals and packed code; the reference has 107 KiB
+LEAST = -1000.0  # a log-probability; below, a mean of many is no number any more
+DIGITS = 4  # of a result behind the point: in more, an entry could tell hidden letters
 SUM = 1e-3  # by which the sum of a distribution may differ from 1
 
 
@@ -63,12 +65,12 @@ def judge(arena: Arena) -> Outcome:
         raise Refused(f"two seeds are {apart:.3f} bits apart, expected at most {effort.spread:g}")
     base = _read(arena.opponent(1), given, pieces, 0, effort.train_s)
     bits = np.mean([one.bits.mean(axis=1) for one in mine], axis=0)
+    low, high = bootstrap_interval(bits, np.mean)
     return Outcome(
-        value=float(bits.mean()),
-        ci95=bootstrap_interval(bits, np.mean),
+        value=round(float(bits.mean()), DIGITS),
+        ci95=(round(low, DIGITS), round(high, DIGITS)),
         baseline=base.mean,
         gates=(Gate("normalized", 1.0, arena.entry.gates["normalized"]),),
-        parts=tuple(Part(f"seed-{n}", one.mean, "bits/byte") for n, one in enumerate(mine)),
     )
 
 
@@ -173,6 +175,8 @@ def _checked(answer: object, count: int) -> np.ndarray:
     chances = answer.astype(np.float64)
     if not np.isfinite(chances).all():
         raise Refused("an answer holds NaN or infinity, expected finite numbers")
+    if chances.min() < LEAST:
+        raise Refused(f"a log-probability is {chances.min():.4g}, expected at least {LEAST:g}")
     total = np.exp(chances).sum(axis=1)
     if np.abs(total - 1).max() > SUM:
         worst = total[np.abs(total - 1).argmax()]

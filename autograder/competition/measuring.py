@@ -33,7 +33,7 @@ from tinytorch.benchmarking import ratio_of_medians
 
 WAITING = 0.5  # of an answer's time, that an entry may wait for more than the baseline does
 WAITING_S = 100e-6
-SLOW, SLOW_S = 20, 0.2  # times the baseline's, and seconds: it earns nothing, and others wait
+SLOW, SLOW_S = 20, 0.2  # times the baseline's, and seconds beside, of a block
 ASLEEP, ASLEEP_S = 5, 2.0  # times a worker's processor time, and seconds, that may pass
 LOADING_S = 5.0  # of processor time, to be imported and to load weights: that is not timed
 
@@ -215,10 +215,8 @@ def _load(lane: Lane, side: Contender, course: Course) -> None:
 
 def _take_turns(base: Lane, mine: Lane, course: Course, effort: Effort, times: _Times) -> None:
     sides = [(base, True), (mine, False)]
-    each = {lane: _warm(lane, is_ours, course, effort) for lane, is_ours in sides}
-    if each[mine] > max(SLOW * each[base], SLOW_S):
-        factor = each[mine] / each[base]
-        raise Refused(f"an answer takes {factor:.0f} times the baseline's; make it faster")
+    each = {base: _warm(base, True, course, effort)}
+    each[mine] = _warm(mine, False, course, effort, each[base])
     length_s = max(effort.block_s, *each.values())
     calls = {lane: min(round(length_s / each[lane]), effort.most_calls) for lane, _ in sides}
     for number in range(effort.blocks):
@@ -226,21 +224,32 @@ def _take_turns(base: Lane, mine: Lane, course: Course, effort: Effort, times: _
         spans = {}
         for lane, is_ours in sides[:: 1 - 2 * (number % 2)]:
             spans[lane] = _asked(lane, is_ours, course, questions[: calls[lane]])
+        _require_speed(spans[mine], calls[mine], each[base])
         times.add((calls[base], spans[base]), (calls[mine], spans[mine]))
     mine.listen()
 
 
-def _warm(lane: Lane, is_ours: bool, course: Course, effort: Effort) -> float:
-    """Ask until it is warm; return the CPU time of an answer."""
+def _warm(
+    lane: Lane, is_ours: bool, course: Course, effort: Effort, base_s: float = math.inf
+) -> float:
+    """Ask until it is warm; return the CPU time of an answer. The baseline's is `base_s`."""
     calls = 2
     for _ in range(4):
         span = _asked(lane, is_ours, course, course.draw(calls))
+        _require_speed(span, calls, base_s)
         each_s = max(span.cpu_s / calls, 1e-6)
         if span.cpu_s < effort.block_s / 2:
             calls = min(math.ceil(effort.block_s / each_s), effort.most_calls)
     if not is_ours:
         lane.listen()
     return each_s
+
+
+def _require_speed(span: Span, calls: int, base_s: float) -> None:
+    """Refuse what is far slower than the baseline, even once: no answer is there to learn in."""
+    if span.cpu_s > SLOW * base_s * calls + SLOW_S:
+        factor = span.cpu_s / calls / base_s
+        raise Refused(f"an answer takes {factor:.0f} times the baseline's; make it faster")
 
 
 def _asked(lane: Lane, is_ours: bool, course: Course, questions: np.ndarray) -> Span:

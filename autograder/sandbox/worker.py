@@ -139,9 +139,10 @@ class _Answers:
         reply = _function(code)(**inputs)
         os.write(self._replies, READY)
         # Whoever answers in microseconds pays for each line of this loop.
-        asked, kind, shape, size = [question], answer.dtype, answer.shape, question.nbytes
+        asked, size = [wire.buffer(question)], question.nbytes
+        kind, shape = answer.dtype, answer.shape
         read, write, sent = os.readv, os.writev, len(READY) + answer.nbytes
-        while (count := read(self._requests, asked)) == size or self._rest(question, count):
+        while (count := read(self._requests, asked)) == size or self._rest(asked[0], count):
             value = reply(question)
             if type(value) is not np.ndarray or value.dtype != kind or value.shape != shape:
                 raise TypeError(_difference(value, answer))
@@ -150,9 +151,9 @@ class _Answers:
                 _send(self._replies, wire.rest([memoryview(READY), wire.buffer(ready[1])], count))
         os._exit(0)
 
-    def _rest(self, question: np.ndarray, count: int) -> bool:
+    def _rest(self, question: memoryview, count: int) -> bool:
         """Read what is missing of a question after its first `count` bytes; False at the end."""
-        return count > 0 and _fill(self._requests, wire.buffer(question)[count:])
+        return count > 0 and _fill(self._requests, question[count:])
 
     def _describe(self, error: BaseException) -> dict[str, Any]:
         kinds = type.mro(type(error))

@@ -54,6 +54,8 @@ class Signers:
             return self._read(path)
         except (SignatureError, SubmissionError, ValueError) as error:
             reason = str(error)
+        except OSError as error:
+            reason = f"it cannot be read: {error.strerror}"
         except (KeyError, TypeError, AttributeError):
             reason = "it is signed, and no report"
         self._refused.setdefault("/".join(path.parts[-3:-1]), {})[path.name] = reason

@@ -41,6 +41,18 @@ def genuine(course) -> dict:
 TOLD = ("checks", "issue_lists", "comment_lists")
 
 
+def test_a_folder_with_a_report_s_name_is_no_report(tmp_path):
+    """It is said, and ends nobody's sweep."""
+    allowed = tmp_path / "allowed_signers"
+    allowed.write_text(line(new_key(tmp_path, "key")), encoding="utf-8")
+    (tmp_path / "reports" / "5" / "a.json").mkdir(parents=True)
+    (tmp_path / "reports" / "5" / "a.json.sig").touch()
+    believed = signers.Signers(allowed)
+    assert believed.report(tmp_path / "reports" / "5" / "a.json") is None
+    (said,) = believed.lines()
+    assert "reports/5: 1 report counts as not there (a.json: " in said
+
+
 def place(report, name=None) -> str:
     """Return where a report would be read."""
     return f"reports/{report['submission']['repository_id']}/{name or report['report_id']}.json"

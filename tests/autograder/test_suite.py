@@ -1,11 +1,13 @@
 """A hidden test file that otter would misread is refused before anything is graded."""
 
 import dataclasses
+import time
 import types
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from assignments.catalog import Assignment, Task
+from assignments.catalog import Assignment, Task, load_course
 from autograder import suite as suites
 from autograder.errors import GraderError
 
@@ -40,11 +42,11 @@ def load(tmp_path, monkeypatch):
         folder.mkdir(exist_ok=True)
         (folder / f"test_{assignment.module}.py").write_text(test)
         (folder / "probes.py").write_text(probes)
-        suites.load_suite.cache_clear()
+        suites._load_suite.cache_clear()
         return suites.load_suite(assignment)
 
     yield load
-    suites.load_suite.cache_clear()
+    suites._load_suite.cache_clear()
 
 
 def test_a_good_file_is_loaded_with_its_tasks_and_points(load):
@@ -122,3 +124,25 @@ def test_a_missing_file_is_the_graders_fault(load):
     other = dataclasses.replace(load().assignment, module="nothing")
     with pytest.raises(GraderError, match="test_nothing.py is missing"):
         suites.load_suite(other)
+
+
+def test_syntax_trees_are_built_one_at_a_time(monkeypatch):
+    """Two threads that do may end the grader with a SystemError of Python's own."""
+    inside, most = [], []
+
+    def parse(source):
+        inside.append(1)
+        most.append(len(inside))
+        time.sleep(0.01)
+        inside.pop()
+        return parsed(source)
+
+    parsed = suites.ast.parse
+    monkeypatch.setattr(suites.ast, "parse", parse)
+    suites._load_suite.cache_clear()
+    assignments = load_course().assignments[:4]
+    with ThreadPoolExecutor(4) as threads:
+        loaded = list(threads.map(suites.load_suite, assignments))
+    suites._load_suite.cache_clear()
+    assert [suite.assignment for suite in loaded] == list(assignments)
+    assert len(most) >= 4 and set(most) == {1}

@@ -50,6 +50,27 @@ def test_what_a_rule_gives_twice_or_keeps_is_not_added_to():
     assert [one.tolist() for one in kept] == 4 * [[2.0]]
 
 
+def test_what_a_rule_closed_is_not_written_into():
+    """A part that may be read only is as good as one that somebody has."""
+
+    def closed(a):
+        return +a
+
+    def rule(y, a):
+        def pull(g):
+            part = 2 * g
+            part.setflags(write=False)
+            return part
+
+        return pull
+
+    taught(closed, rule)
+    x = leaf(1.0)
+    y = x + 0
+    (apply(closed, y) + apply(closed, y) + apply(closed, x) + apply(closed, x)).sum().backward()
+    assert x.grad.tolist() == [8.0]
+
+
 def test_a_part_that_nobody_else_has_takes_the_sum():
     """The memory that a rule made is used again, whether it comes first or second."""
     made = []

@@ -3,7 +3,7 @@
 `load(weights)` is called once: the float32 arrays of a state dict as `tt.GPT` has it, of 96
 letters, 64 places, 2 layers, 4 heads, width 64. It returns the function that is timed: a prompt of
 16 ids (16,) int64 -> the 48 ids that follow (48,) int64, each the likeliest. They must be the
-reference's.
+reference's. The prompt's array is used again for the next.
 """
 
 import numpy as np

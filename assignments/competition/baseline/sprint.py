@@ -3,7 +3,7 @@
 `load(weights)` is called once: a dict of float32 arrays as in a state dict, "0.weight" (128, 64),
 "0.bias" (128,), "2.weight" (64, 128), "2.bias" (64,), "4.weight" (10, 64), "4.bias" (10,), others
 each time. It returns the function that is timed: images (N, 64) float32 -> logits (N, 10) float32,
-N = 1 or 256.
+N = 1 or 256. The array of images is used again for the next question.
 """
 
 import numpy as np

@@ -42,6 +42,16 @@ def turned():
     return lambda question: question.T
 
 
+def closing():
+    """Close the question that it was asked, and answer."""
+
+    def answer(question):
+        question.setflags(write=False)
+        return 2 * question
+
+    return answer
+
+
 def streaming(box, probe, question=QUESTION):
     lane = Lane(box.branch({}).worker())
     lane.worker.stream(travelling(probe), {}, question, question)
@@ -63,6 +73,14 @@ def test_a_stream_takes_arrays_larger_than_a_pipe_holds_and_any_layout(box):
     with streaming(box, turned, questions[0]) as lane:
         answers, _ = lane.block(questions, questions[0])
     assert np.array_equal(answers, questions.transpose(0, 2, 1))
+
+
+def test_a_stream_goes_on_where_a_question_was_closed(box):
+    """The memory of questions is the worker's, whatever the entry does to its array."""
+    questions = np.arange(30, dtype=np.float32).reshape(5, 2, 3)
+    with streaming(box, closing) as lane:
+        answers, _ = lane.block(questions, QUESTION)
+    assert np.array_equal(answers, 2 * questions)
 
 
 def test_an_error_ends_a_stream_and_is_told(box):

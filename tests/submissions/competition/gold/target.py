@@ -1,9 +1,15 @@
-"""Gold: gradients by hand, Adam on few large batches with a rate that falls, judged often."""
+"""Gold: the last layer solved for at once, then gradients by hand and Adam, judged often.
+
+Hidden layers that are drawn, and nothing learned but the last, read most of the signs already:
+W. F. Schmidt, M. A. Kraaijveld and R. P. W. Duin, "Feed forward neural networks with random
+weights", 1992.
+"""
 
 import numpy as np
 
 WIDTHS = (64, 128, 64, 10)
-BATCH, RATE, EVERY = 64, 4e-3, 12
+BATCH, RATE, FIRST, EVERY = 64, 3e-3, 20, 5
+RIDGE, STEEP = 1e-3, 8  # what the solution is held back by; how far apart its logits are
 
 
 def train(images, labels, seed):
@@ -12,6 +18,7 @@ def train(images, labels, seed):
     for inputs, outputs in zip(WIDTHS, WIDTHS[1:], strict=False):
         w.append((rng.standard_normal((inputs, outputs)) * (2 / inputs) ** 0.5).astype("f4"))
         b.append(np.zeros(outputs, "f4"))
+    solve(w, b, images, labels)
     parameters = w + b
     moments = [(np.zeros_like(p), np.zeros_like(p)) for p in parameters]
     truth = np.eye(10, dtype="f4")[labels]
@@ -38,9 +45,19 @@ def train(images, labels, seed):
                 m += np.float32(0.1) * (g - m)
                 v += np.float32(0.01) * (g * g - v)
                 p -= rate * m / (np.sqrt(v) + np.float32(1e-7))
-            if step % EVERY == 0 and step > 60:
+            if step % EVERY == 0 and step >= FIRST:
                 yield {
                     f"{2 * n}.{name}": array.T.copy() if name == "weight" else array.copy()
                     for n in range(3)
                     for name, array in (("weight", w[n]), ("bias", b[n]))
                 }
+
+
+def solve(w, b, images, labels):
+    """Let the last layer give each image its class, as far as a linear map can."""
+    seen = np.maximum(np.maximum(images @ w[0], 0) @ w[1], 0)
+    seen = np.column_stack([seen, np.ones(len(seen), "f4")])
+    square = seen.T @ seen
+    square[np.diag_indices(len(square))] += np.float32(RIDGE * np.trace(square) / len(square))
+    found = np.linalg.solve(square, seen.T @ np.eye(10, dtype="f4")[labels]) * np.float32(STEEP)
+    w[2][...], b[2][...] = found[:-1], found[-1]
