@@ -98,10 +98,16 @@ def judge(arena: Arena) -> Outcome:
 
 def _require(agreement: Agreement, arena: Arena) -> None:
     """Refuse early what has missed its gate: nobody waits for the time of a wrong answer."""
-    for gate in _gates(agreement, arena):
-        if not gate.passed:
-            raise Refused(f"{gate.name} {percent(gate.value)}, expected at least {gate.least:.0%}")
-    agreement.require_every_row()
+    share, *others = _gates(agreement, arena)
+    _require_passed(share)
+    agreement.require_every_row()  # rows that are left out have no kinship either: say which
+    for gate in others:
+        _require_passed(gate)
+
+
+def _require_passed(gate: Gate) -> None:
+    if not gate.passed:
+        raise Refused(f"{gate.name} {percent(gate.value)}, expected at least {gate.least:.0%}")
 
 
 def _gates(agreement: Agreement, arena: Arena) -> Iterator[Gate]:
