@@ -5,7 +5,7 @@ digits      64 pixels -> 128 -> 64 -> 10 classes, ReLU between: tracks A, B; the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import numpy as np
 FOLDER = Path(__file__).parent / "given"
 DIGITS = FOLDER / "digits.npz"
 WIDTHS = (64, 128, 64, 10)
+ENOUGH = 260  # images, four for each number of a linear map of the pixels
 ALTERED = 0.4  # deviation of the noise, by that of the array: see `altered`
 SHAPES = {  # a state dict as `tt.Sequential(Linear, ReLU, Linear, ReLU, Linear)` has it
     f"{2 * number}.{name}": shape
@@ -85,3 +86,16 @@ def kinship(
     if not own.std() > 1e-6 * both[0].std():
         return 0.0
     return float(np.corrcoef(own.ravel(), others.ravel())[0, 1])
+
+
+def kinship_of_timed(
+    kept: Sequence[tuple[np.ndarray, np.ndarray]], weights: Mapping[str, np.ndarray]
+) -> float:
+    """Return the kinship of pairs of images and logits that were kept while they were timed.
+
+    1 where fewer than ENOUGH images differ: a linear map fits so few, and who answers so seldom in
+    all that time gains nothing.
+    """
+    images, answers = map(np.concatenate, zip(*kept, strict=True))
+    images, first = np.unique(images, axis=0, return_index=True)
+    return kinship(answers[first], images, weights) if len(images) >= ENOUGH else 1.0

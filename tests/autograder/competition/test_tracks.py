@@ -213,6 +213,17 @@ def test_kinship_is_of_no_scale():
     assert given.kinship(0 * answers, images) == 0
 
 
+def test_few_answers_have_no_kinship_that_could_be_missed():
+    """A linear map fits them all, right or wrong; of many that do not differ, too."""
+    rng = np.random.default_rng(0)
+    weights, images = given.altered(rng), draws.hidden_digits(600, rng)[0]
+    right, wrong = given.logits(weights, images), rng.standard_normal((600, 10))
+    assert given.kinship_of_timed([(images, right)], weights) == pytest.approx(1)
+    assert given.kinship_of_timed([(images, wrong)], weights) < 0.5
+    few = [(images[:8], wrong[:8])] * 100
+    assert given.kinship_of_timed(few, weights) == 1
+
+
 def test_hidden_digits_are_new_each_time_and_the_given_network_reads_them():
     """What one seed draws, another does not; 98 % are read."""
     rng = np.random.default_rng(1)
