@@ -174,7 +174,7 @@ def test_a_table_is_narrow_enough_to_read(tmp_path):
     folder, out, told = submission(tmp_path / "ada", "featherweight"), tmp_path / "out", []
     done = run(folder, "--track", "A", "--out", out)
     assert re.search(
-        r"A Featherweight +closed +1495 bytes +68911 bytes +46.094 +100.0 +gold", done.output
+        r"A Featherweight +closed +1497 bytes +68911 bytes +46.033 +100.0 +gold", done.output
     )
     options = {"seed": 1, "final": False, "begin": lambda *what: told.append(what)}
     box = lambda: Sandbox(LIMITS)  # noqa: E731

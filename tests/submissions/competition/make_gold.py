@@ -135,7 +135,7 @@ def rounded(weights: list[np.ndarray]) -> list[np.ndarray]:
 
 
 def packed(weights: list[np.ndarray]) -> bytes:
-    """Return the last biases as float16, what is a byte each, and all weights as one number."""
+    """Return how many units there are, the last biases, what is a byte each, and one number."""
     first, bias, second, exponent = (part.astype(int) for part in integers(weights))
     number, tables = 1, []
     for whole, most in ((second, SECOND), (first, FIRST)):  # what is read first, last
@@ -144,7 +144,11 @@ def packed(weights: list[np.ndarray]) -> bytes:
         tables.insert(0, table)
     raw = [np.concatenate([bias, exponent]).astype(np.int8), *(one.astype("u1") for one in tables)]
     size = -(-number.bit_length() // 8)
-    head = weights[3].astype(np.float16).tobytes() + b"".join(one.tobytes() for one in raw)
+    head = (
+        bytes([bias.size])
+        + weights[3].astype(np.float16).tobytes()
+        + b"".join(one.tobytes() for one in raw)
+    )
     return head + number.to_bytes(size, "little")
 
 

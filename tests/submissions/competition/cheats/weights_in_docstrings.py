@@ -1,6 +1,6 @@
 # track: featherweight
 # base: generated
-# refused: ^ZeroDivisionError in entry/featherweight.py
+# refused: ^IndexError in entry/featherweight.py
 """Hides the model where documentation is free; the worker never gets it."""
 
 import base64

@@ -2,18 +2,17 @@
 
 import numpy as np
 
-UNITS = 50
-
 
 def load(data):
+    units, data = data[0], data[1:]
     last, data = np.frombuffer(data[:20], "f2").astype("f4"), data[20:]
-    bias, exponent = np.frombuffer(data[: 2 * UNITS], "i1").reshape(2, -1).astype("f4")
-    few, many = data[2 * UNITS :][:9], data[2 * UNITS :][9:24]
-    number = int.from_bytes(data[2 * UNITS + 24 :], "little")
-    first, number = read(number, few, 64 * UNITS)
-    second, _ = read(number, many, 10 * UNITS)
-    first = first.reshape(64, UNITS)
-    second = second.reshape(UNITS, 10) * 2 ** (exponent[:, None] / 8)
+    bias, exponent = np.frombuffer(data[: 2 * units], "i1").reshape(2, -1).astype("f4")
+    few, many = data[2 * units :][:9], data[2 * units :][9:24]
+    number = int.from_bytes(data[2 * units + 24 :], "little")
+    first, number = read(number, few, 64 * units)
+    second, _ = read(number, many, 10 * units)
+    first = first.reshape(64, units)
+    second = second.reshape(units, 10) * 2 ** (exponent[:, None] / 8)
     return lambda images: np.maximum(images @ first + bias / 4, 0) @ second + last
 
 
