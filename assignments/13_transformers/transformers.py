@@ -96,21 +96,6 @@ def column_sums(a: np.ndarray) -> np.ndarray:
     return np.ones(len(a), a.dtype) @ a
 
 
-def outer(column: np.ndarray, row: np.ndarray) -> np.ndarray:
-    """Return each number of a column times each of a row, D numbers of any shape: (N, 1) -> (N, D).
-
-    As a product of matrices with a column of 0 beside: NumPy goes line by line, which takes longer,
-    and gives no product of a single column to BLAS.
-
-    >>> outer(np.array([[2.0], [3.0]]), np.array([1.0, 10.0])).tolist()
-    [[2.0, 20.0], [3.0, 30.0]]
-    """
-    columns = np.zeros((len(column), 2), column.dtype)
-    rows = np.zeros((2, row.size), row.dtype)
-    columns[:, :1], rows[0] = column, row.reshape(-1)
-    return columns @ rows
-
-
 @vjp(layer_norm_array)
 def layer_norm_rule(y, x, weight, bias, eps):
     """y = w c r + b, c = x - mean: for x it is r (h - mean(h) - c r² mean(h c)), where h = w g.

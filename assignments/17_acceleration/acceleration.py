@@ -33,7 +33,7 @@ from tinytorch.convolutions import (
 from tinytorch.layers import Linear, Module, Sequential, set_caller
 from tinytorch.losses import cross_entropy_array
 from tinytorch.tensor import Tensor, apply, is_recording, set_chooser
-from tinytorch.transformers import FeedForward, layer_norm_array, outer, row_means
+from tinytorch.transformers import FeedForward, layer_norm_array, row_means
 
 __all__ = ["accelerate", "backends", "conv2d_shifted", "matmul_blocked"]
 
@@ -213,6 +213,21 @@ def norm_gradients(g, x, weight, mean, r) -> tuple[np.ndarray, np.ndarray, np.nd
     first as x, the others as weight.
     """
     raise NotImplementedError("17_acceleration: norm_gradients")
+
+
+def outer(column: np.ndarray, row: np.ndarray) -> np.ndarray:
+    """Return each number of a column times each of a row, D numbers of any shape: (N, 1) -> (N, D).
+
+    As a product of matrices with a column of 0 beside: NumPy goes line by line, which takes longer,
+    and gives no product of a single column to BLAS.
+
+    >>> outer(np.array([[2.0], [3.0]]), np.array([1.0, 10.0])).tolist()
+    [[2.0, 20.0], [3.0, 30.0]]
+    """
+    columns = np.zeros((len(column), 2), column.dtype)
+    rows = np.zeros((2, row.size), row.dtype)
+    columns[:, :1], rows[0] = column, row.reshape(-1)
+    return columns @ rows
 
 
 def tiles(queries: int, keys: int, is_causal: bool) -> Iterator[tuple[slice, list[slice]]]:

@@ -69,19 +69,16 @@ def kinship(
 ) -> float:
     """Return how much logits (N, 10) of images (N, 64) go with the given network's: a correlation.
 
-    Or with those of the same network with other `weights`.
-
-    What was made of the given weights keeps their whims, right and wrong digits apart; a model that
-    was trained anew has its own. One that tells noise from digits may answer one as the given does
-    and the other as it likes, so several kinds of images are asked: each by itself, the lowest
-    counts. What a linear map of the pixels does too is taken off first: on noise that is nearly
-    all, and so cheap that anyone could put it beside a model of his own.
+    With other `weights`, with those of the same network that has these. What was made of the given
+    weights keeps their whims, right and wrong digits apart; a model that was trained anew has its
+    own. One that tells noise from digits may answer one as the given does and the other as it
+    likes, so several kinds of images are asked: each by itself, the lowest counts. What a linear
+    map of the pixels does too is taken off first: on noise that is nearly all, and so cheap that
+    anyone could put it beside a model of his own.
     """
     linear = np.column_stack([images, np.ones(len(images))])
-    answers = answers.astype(np.float64) / (
-        np.abs(answers).max() or 1
-    )  # squares of tiny ones are 0
-    both = np.stack([answers, logits(weights or digits(), images)]).astype(np.float64)
+    scale = np.abs(answers).max() or 1  # squares of tiny ones would be 0, or the least there is
+    both = np.stack([answers / np.float64(scale), logits(weights or digits(), images)])
     own, others = (one - linear @ np.linalg.lstsq(linear, one, rcond=None)[0] for one in both)
     if not own.std() > 1e-6 * both[0].std():
         return 0.0

@@ -45,8 +45,9 @@ class Agreement:
         right, batch = answers.argmax(axis=-1) == truth, questions.shape[1]
         self.right[batch] += right.sum(axis=0)
         self.seen[batch] += len(questions)
-        some = self._rng.integers(len(questions), size=KEPT), self._rng.integers(batch, size=KEPT)
-        self._kept[batch].append((questions[some], answers[some]))
+        if self._division == "closed":
+            some = tuple(self._rng.integers(n, size=KEPT) for n in (len(questions), batch))
+            self._kept[batch].append((questions[some], answers[some]))
 
     def share(self) -> float:
         """Return the share of right answers, of the batch size where it is lower."""
