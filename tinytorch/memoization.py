@@ -247,6 +247,7 @@ def generate_cached(
     written = np.empty((len(ids), end + max(max_new_tokens, 0)), np.int64)
     written[:, :end] = ids.data
     start = window_start(end, block_size, hop)
+    generator = Ahead(generator, written.shape[1] - end, len(ids))
     while end < written.shape[1]:
         scores = read(written[:, start + cache.length : end], cache)
         chances = next_probabilities(scores, temperature, top_k, top_p)
@@ -256,6 +257,22 @@ def generate_cached(
         if start != before:
             cache.clear()
     return from_numpy(written)
+
+
+class Ahead:
+    """A generator whose numbers are drawn before they are asked for, all by one call.
+
+    A call that a cache has no room for takes several times as long as in a loop of its own, and
+    between two tokens all weights pass through the cache.
+    """
+
+    def __init__(self, generator, times: int, count: int):
+        """Draw for `times` calls of `random(count)`."""
+        self.rows = iter(generator.random((times, count)))
+
+    def random(self, count: int) -> np.ndarray:
+        """Return the next `count` numbers."""
+        return next(self.rows)
 
 
 def _reader(model: GPT):
@@ -305,7 +322,7 @@ def centre_outputs(weight: np.ndarray, bias: np.ndarray | None) -> tuple[np.ndar
 # z²))) / (2 BEND): two products less, if the matrices before and after have BEND and 1 / (2 BEND).
 BEND = (0.044715 * math.sqrt(2 / math.pi)) ** (1 / 3)
 TILT = math.sqrt(2 / math.pi) / BEND
-SMALL, LARGE = 1e-30, 1e30  # between them a sum of exponentials has lost nothing
+HARMLESS = 60  # scores of which exp(score), and a sum of many, is neither 0 nor infinite
 
 
 class Folded:
@@ -335,40 +352,26 @@ class Folded:
         self.head = _product(*fold_norm(model.norm, table, None), 1)
         self.head[:-1] *= math.sqrt(self.size)
         self.desk = Desk(self, 1, 1)
-        self.careful = False  # is the largest score of a row to be taken from all?
 
     def scores(self, ids: np.ndarray, cache: KVCache) -> np.ndarray:
         """Read ids (B, N); return the scores of what comes after them, (B, V).
 
-        As the last place of `cached_scores`, up to rounding, and with the same cache. Softmax takes
-        nothing from its scores first, as one look at all its sums tells afterwards whether that was
-        right. If it was not, all is read again with care, and so is what comes.
+        As the last place of `cached_scores`, up to rounding, and with the same cache.
         """
         start = self._require_fit(ids, cache)
         if self.desk.shape != ids.shape:
             self.desk = Desk(self, *ids.shape)
-        desk = self.desk
-        if not self.careful:
-            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-                scores = self._read(ids, cache, desk, start)
-            sums = desk.sums.tolist()
-            if SMALL < min(sums) and sum(sums) < LARGE:  # no sum with a NaN is
-                return scores
-            self.careful = True
-        return self._read(ids, cache, desk, start)
-
-    def _read(self, ids, cache, desk, start):
-        """Compute `scores` of ids that stand at the places from `start` on."""
+        desk, end = self.desk, start + ids.shape[1]
         x, normed, mixed, bent, branch = desk.x, desk.normed, desk.mixed, desk.bent, desk.branch
         rows, asked, told, curve, wide = desk.rows, desk.asked, desk.told, desk.curve, desk.wide
-        end = start + ids.shape[1]
         np.add(self.tokens.take(ids, 0), self.places[start:end], desk.placed)
-        for layer, (ask, out, up, down, eps1, eps2) in enumerate(self.blocks):
+        for both, (ask, out, up, down, eps1, eps2, harmless) in zip(
+            cache.both, self.blocks, strict=True
+        ):
             _normalize(x, eps1, rows)
             normed.dot(ask, asked)
-            both = cache.both[layer]
             both[..., start:end, :] = told
-            desk.attend(both[..., :end, :], layer, self.careful)
+            desk.attend(both[..., :end, :], harmless)
             np.add(x, mixed.dot(out, branch), x)
             _normalize(x, eps2, rows)
             _bend(normed.dot(up, wide), curve)
@@ -414,19 +417,21 @@ class Desk:
         heads = self.asked.reshape(batch, new, 3, folded.heads, -1).transpose(0, 2, 3, 1, 4)
         self.queries, self.told = heads[:, 0].mT, heads[:, 1:]  # (B, H, E, N) and (B, 2, H, N, E)
         self.answers = self.mixed[:, :-1].reshape(batch, new, folded.heads, -1).swapaxes(1, 2)
-        self.layers = np.empty((len(folded.blocks), batch, folded.heads, new, 1), dtype)
-        self.sums = self.layers.reshape(-1)
+        self.sums = np.empty((batch, folded.heads, new, 1), dtype)
 
-    def attend(self, both: np.ndarray, layer: int, careful: bool) -> None:
-        """Answer the queries, which are scaled, of keys and values (B, 2, H, S, E)."""
+    def attend(self, both: np.ndarray, harmless: bool) -> None:
+        """Answer the queries, which are scaled, of keys and values (B, 2, H, S, E).
+
+        Where scores are harmless, the largest need not be taken from all: softmax does not change.
+        """
         p = both[:, 0] @ self.queries  # (B, H, S, N)
         if (new := p.shape[3]) > 1:
             places = p.shape[2]
             p += np.tril(np.full((places, new), -np.inf, p.dtype), new - places - 1)
-        if careful:
+        if not harmless:
             p -= np.maximum.reduce(p, axis=2, keepdims=True)
         np.exp(p, p)
-        sums, p, answers = self.layers[layer], p.mT, self.answers
+        sums, p, answers = self.sums, p.mT, self.answers
         np.add.reduce(p, axis=3, keepdims=True, out=sums)
         np.divide(np.matmul(p, both[:, 1], answers), sums, answers)
 
@@ -453,7 +458,7 @@ def _bend(z: np.ndarray, out: np.ndarray) -> None:
 
 
 def _fold_block(block: TransformerBlock) -> tuple:
-    """Return the matrices of a block's four products, and what its two norms add to a sum."""
+    """Return a block's four matrices, what its two norms add to a sum, and: are scores harmless?"""
     attention, network = block.attention, block.feed_forward
     size, in_bias = attention.embed_dim, attention.in_proj_bias
     in_bias = None if in_bias is None else in_bias.data
@@ -465,7 +470,31 @@ def _fold_block(block: TransformerBlock) -> tuple:
     out = _product(*centre_outputs(*_arrays(attention.out_proj)), 1)
     down = _product(*centre_outputs(*_arrays(network.down)), 1)
     down[:-1] /= 2 * BEND
-    return ask, out, up, down, block.norm1.eps * size, block.norm2.eps * size
+    harmless = largest_score(ask, attention.num_heads) <= HARMLESS
+    return ask, out, up, down, block.norm1.eps * size, block.norm2.eps * size, harmless
+
+
+def largest_score(ask: np.ndarray, heads: int) -> float:
+    """Return what no score q · k of a block can exceed, whatever it reads.
+
+    Of a row u, whose length is 1 at most, a head makes q = u Q + a and k = v K + b. So a score is
+    at most ‖Q Kᵀ‖ + |Q b| + |K a| + |a · b|, with the largest singular value for ‖ ‖, which is that
+    of the product of the small triangles R of Q and K. Shape: ask (D + 1, 3 D), biases below.
+
+    >>> one = np.array([[3.0, 2.0, 0.0], [0.0, 0.5, 0.0]])  # D = 1: q = 3 u, k = 2 v + ½
+    >>> largest_score(one, heads=1)
+    7.5
+    """
+    if not np.isfinite(ask).all():
+        return math.inf
+    q, k, _ = (
+        ask.astype(np.float64).reshape(len(ask), 3, heads, -1).transpose(1, 2, 0, 3)
+    )  # (H, D + 1, E)
+    both = np.linalg.qr(q[:, :-1], "r") @ np.linalg.qr(k[:, :-1], "r").mT
+    product = q @ k.mT  # its last row and column are what a bias is part of
+    below, beside = product[:, -1, :-1], product[:, :-1, -1]
+    largest = np.linalg.norm(both, 2, axis=(1, 2)) + abs(product[:, -1, -1])
+    return float((largest + np.linalg.norm([below, beside], axis=2).sum(axis=0)).max())
 
 
 def _arrays(layer):

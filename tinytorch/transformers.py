@@ -541,7 +541,7 @@ def sample(chances: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """
     ends = np.add.accumulate(chances, axis=1, dtype=np.float64)
     u = generator.random(len(chances))
-    return np.add.reduce(ends <= (u * ends[:, -1])[:, None], axis=1)
+    return (ends > (u * ends[:, -1])[:, None]).argmax(axis=1)
 
 
 def by_columns(x: np.ndarray) -> np.ndarray:

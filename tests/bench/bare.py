@@ -1,7 +1,7 @@
 """A GPT that writes by NumPy's calls in a row: a bound of what `Folded` can reach.
 
-One sequence, temperature 0.8, the 40 likeliest of the ids, with nothing checked, no look at whether
-a sum was too large, and drawing in the same few lines.
+One sequence, temperature 0.8, the 40 likeliest of the ids, with nothing checked, scores that are
+harmless, and drawing in the same few lines.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Bare:
         add, multiply, matmul = np.add, np.multiply, np.matmul
         add(folded.tokens[id], folded.places[place], x)
         p = np.empty((folded.heads, place + 1, 1), np.float32)
-        for both, (ask, out, up, down, eps1, eps2) in zip(memory, folded.blocks, strict=True):
+        for both, (ask, out, up, down, eps1, eps2, _) in zip(memory, folded.blocks, strict=True):
             multiply(x, 1 / math.sqrt(x.dot(x) + eps1), rows)
             normed.dot(ask, asked)
             both[:, :, place] = told
