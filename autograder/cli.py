@@ -222,9 +222,13 @@ def leaderboard(source, out, signers, roster, suites, term, public, **files):
     from autograder.leaderboard.collect import collect
 
     collected = collect(source, signers, roster=roster, suites=suites, term=term)
-    for one in collected.refused:
-        click.echo(f"autograder: refused {one.path} ({one.kind}): {one.reason}", err=True)
+    _tell_refused(collected.refused)
     _tell_pages(publish_scores(collected, out, public=public, **files))
+
+
+def _tell_refused(refused) -> None:
+    for one in refused:
+        click.echo(f"autograder: refused {one.path} ({one.kind}): {one.reason}", err=True)
 
 
 def _tell_pages(board: Path) -> None:
@@ -363,6 +367,7 @@ def regrade(raw, plan_file, key, **sources):
 
     where = Sources(**sources)
     found = compare(where, raw, plan_file)
+    _tell_refused(found.refused)
     print_changes(found.changes())
     if key is not None:
         shared = apply(found, where, key)

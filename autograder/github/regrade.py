@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,7 +30,7 @@ from autograder.policy.facts import Facts
 from autograder.report.build import utc
 from autograder.report.history import counting
 from autograder.report.schema import validate
-from autograder.scores import Shared, Signers, share
+from autograder.scores import Refused, Shared, Signers, share
 
 Report = dict[str, Any]
 
@@ -58,6 +58,7 @@ class Regrade:
     policy: Policy
     now: datetime
     new: dict[int, list[Report]]  # graded again, not published yet
+    refused: list[Refused] = field(default_factory=list)  # what is no report to go by, and why
 
     def changes(self) -> list[Change]:
         """Return what changes, the greatest loss first."""
@@ -141,7 +142,7 @@ def regrade(sources: Sources, raw: Path | None = None, plan: Path | None = None)
     now, course = datetime.now(timezone.utc), load_course()
     policy = load_policy(course, sources.overrides)
     with cloned(sources.scores, _token()) as published:
-        known = _verified(published, sources)
+        known, refused = _verified(published, sources)
         new: dict[int, list[Report]] = {}
         if raw is not None:
             planned = read_plan(plan or Path("plan", "plan.json"))
@@ -152,7 +153,7 @@ def regrade(sources: Sources, raw: Path | None = None, plan: Path | None = None)
             )
             for report in publisher.reports(raw):
                 new.setdefault(report["submission"]["repository_id"], []).append(report)
-    return Regrade(known, policy, now, new)
+    return Regrade(known, policy, now, new, refused)
 
 
 def apply(regrade: Regrade, sources: Sources, key: Path) -> Shared:
@@ -163,8 +164,13 @@ def apply(regrade: Regrade, sources: Sources, key: Path) -> Shared:
     return share(sources.scores, reports, token=_token(), signers=Signers(sources.signers))
 
 
-def _verified(published: Published, sources: Sources) -> dict[int, list[Report]]:
-    """Return the whole reports that count: what is signed again must have been signed."""
+def _verified(
+    published: Published, sources: Sources
+) -> tuple[dict[int, list[Report]], list[Refused]]:
+    """Return the whole reports that count, and what is refused.
+
+    What is signed again must have been signed.
+    """
     found = collect(
         published.folder, sources.signers, suites=sources.suites, term=sources.term or None
     )
@@ -172,7 +178,7 @@ def _verified(published: Published, sources: Sources) -> dict[int, list[Report]]
     for report in found.accepted:
         good.setdefault(report["submission"]["repository_id"], set()).add(report["report_id"])
     pairs = ((one, _those(published.reports(one), ids)) for one, ids in sorted(good.items()))
-    return {repository: reports for repository, reports in pairs if reports}
+    return {repository: reports for repository, reports in pairs if reports}, found.refused
 
 
 def _those(reports: Iterable[Report], ids: set[str]) -> list[Report]:

@@ -22,7 +22,8 @@ def results(report: dict[str, Any], grade: Grade | None) -> dict[str, Any]:
         _require_hidden(grade)
         return _cleaned(grade.gradescope)
     if report["status"] == "ungradable":
-        return {"tests": [_entry("The grader could not do its work; you will be graded again.")]}
+        why = "The grader could not do its work: not your fault. Ask your teacher to run it again."
+        return {"tests": [_entry(why)]}
     return {"tests": [_entry(report["reason"])], "score": report["score"]["points"]}
 
 

@@ -52,7 +52,8 @@ def _warnings(report: dict[str, Any]) -> Iterator[str]:
     if report["status"] == "ungradable":
         yield (
             "> [!NOTE]\n> The grader could not do its work. That is our fault, not yours, and costs"
-            " no points: your commit will be graded again."
+            " no points. Where pushes are graded by themselves, yours is tried three times; if it"
+            " stays like this, ask your teacher."
         )
     elif isolation != "full":
         yield (

@@ -335,7 +335,7 @@ def test_a_dry_run_of_a_new_grading_compares_it_with_what_is_published(course, d
 
 
 def test_a_report_that_nobody_signed_is_not_signed_by_a_regrade(course, due, sources):
-    """Whoever can write to the scores repository could else have any points signed."""
+    """Whoever can write to the scores repository could else have any points signed; it is told."""
     alice = course.github.add("alice")
     push(alice, 1, HOUR)
     course.deliver()
@@ -350,6 +350,9 @@ def test_a_report_that_nobody_signed_is_not_signed_by_a_regrade(course, due, sou
     git(clone, "push", "--quiet", "origin", "HEAD:main")
     override(course, alice, delta=-1)
     assert list(regrade(sources).republished()) == []
+    command = ["regrade", "--scores", str(course.scores), "--signers", str(signers(course))]
+    run = CliRunner().invoke(main, command)
+    assert f"autograder: refused {path.relative_to(clone)} (altered): " in run.stderr
 
 
 def test_the_command_prints_the_table_and_applies_it(course, due, sources):
