@@ -20,7 +20,7 @@ from tinytorch.autograd import no_grad, vjp
 from tinytorch.convolutions import Conv2d, conv2d, conv2d_array
 from tinytorch.embeddings import Embedding
 from tinytorch.layers import Linear, Module, linear, set_caller
-from tinytorch.profiling import flops
+from tinytorch.profiling import flops, layer_by_layer
 from tinytorch.tensor import Tensor, apply, from_numpy
 
 __all__ = [
@@ -503,7 +503,8 @@ def calibrate(model: Module, data: Iterable, observer: Callable = MinMaxObserver
     gets an `observer()` of its own, which observes the array of the first input of each call.
     {layer: (low, high)}; a layer that is never called is not in it. Who stands in `set_caller` is
     called all the same, and is back in the end, after an error too. The model runs as in use, in
-    eval and without recipes, and is in its old mode afterwards.
+    eval and without recipes, but in `layer_by_layer`, so that no layer runs as a part of another;
+    and it is in its old mode afterwards.
 
     >>> model = Linear(2, 1)
     >>> calibrate(model, [Tensor([[1.0, -2.0]]), Tensor([[3.0, 0.5]])])[model]
@@ -521,7 +522,7 @@ def calibrate(model: Module, data: Iterable, observer: Callable = MinMaxObserver
     before = set_caller(watch)
     try:
         model.eval()
-        with no_grad():
+        with no_grad(), layer_by_layer():
             for batch in data:
                 model(batch[0] if isinstance(batch, tuple | list) else batch)
     finally:

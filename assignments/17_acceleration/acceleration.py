@@ -665,7 +665,8 @@ class accelerate:
     """Switch backends on: `with accelerate():` all of DEFAULT, `accelerate("attention")` some.
 
     In this thread only, until the end of the block, after an error too. Inside of another block,
-    what that switched on stays on. ValueError for a name that is none.
+    what that switched on stays on. A profiler sees layers if it is opened inside of the block; of
+    what runs as one it sees the layer that holds them. ValueError for a name that is none.
 
     >>> layer, x = Sequential(Linear(2, 2), GELU()), Tensor([[1.0, 2.0]])
     >>> with accelerate():
@@ -783,7 +784,8 @@ DEFAULT = tuple(name for name in BACKENDS if name != "shifted")  # which seldom 
 def call(below: Callable | None, module: Module, inputs: tuple, kwargs: dict):
     """Return what a module makes of its inputs: by `chain` if it is one of layers."""
     forward = type(module).forward
-    if len(inputs) == 1 and not kwargs and backends():
+    together = len(inputs) == 1 and not kwargs and not profiling.is_layer_by_layer()
+    if together and backends():
         if forward is Sequential.forward:
             return chain(list(module), inputs[0])
         if forward is FeedForward.forward:

@@ -9,9 +9,11 @@ import pytest
 import tinytorch
 from tests.tinytorch.oracles.quantization import RANGES, batches, numbers
 from tinytorch import quantization
-from tinytorch.convolutions import Conv2d, conv2d_array
-from tinytorch.layers import Linear, Module, Sequential, set_caller
-from tinytorch.profiling import Profiler
+from tinytorch.acceleration import accelerate
+from tinytorch.activations import GELU, ReLU
+from tinytorch.convolutions import Conv2d, MaxPool2d, conv2d_array
+from tinytorch.layers import Flatten, Linear, Module, Sequential, set_caller
+from tinytorch.profiling import Profiler, is_layer_by_layer
 from tinytorch.quantization import (
     HistogramObserver,
     MinMaxObserver,
@@ -293,6 +295,18 @@ def test_calibration_leaves_the_seam_as_it_was_after_an_error_too():
     assert model.training and model[0].training
     with pytest.raises(ValueError, match="finite"):
         quantize_model(model, [randn(2, 4) * np.inf])
+
+
+def test_a_model_is_quantized_whole_where_layers_run_as_one():
+    """Calibration must see the Linear before a GELU, which is no layer of its own when fused."""
+    parts = Sequential(Conv2d(1, 2, 3), ReLU(), MaxPool2d(2)), Flatten(), Linear(8, 4), GELU()
+    model = Sequential(*parts, Linear(4, 8), GELU())
+    x = [randn(3, 1, 6, 6)]
+    with accelerate():
+        made, fused = quantize_model(model, x), model(x[0]).recipe
+    kinds = [type(layer) for layer in made.modules()]
+    assert (kinds.count(QuantizedLinear), kinds.count(QuantizedConv2d)) == (2, 1)
+    assert not is_layer_by_layer() and fused.op.__name__ == "linear_gelu_array"
 
 
 def test_the_profiler_sees_integer_layers():
