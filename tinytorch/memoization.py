@@ -267,8 +267,12 @@ class Ahead:
     """
 
     def __init__(self, generator, times: int, count: int):
-        """Draw for `times` calls of `random(count)`."""
-        self.rows = iter(generator.random((times, count)))
+        """Draw for `times` calls of `random(count)`, when the first comes."""
+
+        def drawn():
+            yield from generator.random((times, count))
+
+        self.rows = drawn()
 
     def random(self, count: int) -> np.ndarray:
         """Return the next `count` numbers."""
@@ -322,7 +326,7 @@ def centre_outputs(weight: np.ndarray, bias: np.ndarray | None) -> tuple[np.ndar
 # z²))) / (2 BEND): two products less, if the matrices before and after have BEND and 1 / (2 BEND).
 BEND = (0.044715 * math.sqrt(2 / math.pi)) ** (1 / 3)
 TILT = math.sqrt(2 / math.pi) / BEND
-HARMLESS = 60  # scores of which exp(score), and a sum of many, is neither 0 nor infinite
+HARMLESS = 60  # scores of which exp(score), and a sum of many, is neither 0 nor infinite in float32
 
 
 class Folded:
@@ -384,7 +388,7 @@ class Folded:
         """Return the place where ids begin; refuse those for which there is no row or no place."""
         start, (batch, new) = cache.lengths[-1], ids.shape
         _, rows, _, places, _ = cache.keys.shape
-        if batch != rows or start + new > min(len(self.places), places):
+        if not new or batch != rows or start + new > min(len(self.places), places):
             wanted = f"expected ids that fit into {cache} and {len(self.places)} places"
             raise ValueError(f"Folded: {wanted}, got {ids.shape}")
         every = ids.ravel().tolist()
@@ -440,7 +444,7 @@ def _normalize(x: np.ndarray, eps: float, out: np.ndarray) -> None:
     """Divide each row, whose mean is 0, by its root of squares' sum and eps."""
     if len(x) == 1:  # a number of Python takes a third of the time of an array of one
         row = x[0]
-        np.multiply(x, 1 / math.sqrt(row.dot(row) + eps), out)
+        np.divide(x, math.sqrt(row.dot(row) + eps), out)
     else:
         squares = np.vecdot(x, x)[:, None]
         squares += x.dtype.type(eps)
@@ -470,7 +474,7 @@ def _fold_block(block: TransformerBlock) -> tuple:
     out = _product(*centre_outputs(*_arrays(attention.out_proj)), 1)
     down = _product(*centre_outputs(*_arrays(network.down)), 1)
     down[:-1] /= 2 * BEND
-    harmless = largest_score(ask, attention.num_heads) <= HARMLESS
+    harmless = ask.itemsize >= 4 and largest_score(ask, attention.num_heads) <= HARMLESS
     return ask, out, up, down, block.norm1.eps * size, block.norm2.eps * size, harmless
 
 

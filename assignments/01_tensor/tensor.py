@@ -70,7 +70,7 @@ def _use_large_pages(library, size):
     library.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
     library.mallopt(-4, 0)  # M_MMAP_MAX: however large, from the heap
     start = library.malloc(ctypes.c_size_t(size))
-    library.mallopt(-4, 2**16)  # as it was
+    library.mallopt(-4, 2**16)  # as glibc has it
     if start is not None:
         library.madvise(start // mmap.PAGESIZE * mmap.PAGESIZE, size, mmap.MADV_HUGEPAGE)
         library.free(start)

@@ -17,7 +17,7 @@ from tinytorch.memoization import (
     kv_bytes,
     window_start,
 )
-from tinytorch.tensor import Tensor, default_generator, from_numpy, manual_seed, set_runner
+from tinytorch.tensor import Tensor, default_generator, from_numpy, manual_seed, rand, set_runner
 from tinytorch.transformers import GPT, GPTConfig
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -122,6 +122,17 @@ def test_no_score_exceeds_its_bound_and_some_reach_it():
     worst = [np.linalg.svd(a @ b.T) for a, b in zip(q, k, strict=True)]
     reached = [scores(np.stack([u[:, 0], v[0]]))[i][0, 1] for i, (u, _, v) in enumerate(worst)]
     assert max(reached) == pytest.approx(memoization.largest_score(ask, heads))
+
+
+def test_half_precision_is_read_with_care():
+    """Its exp is infinite from 12 on: here scores reach 13."""
+    model = GPT(GPTConfig(9, 4, n_layer=1, n_head=1, n_embd=4))
+    model.blocks[0].attention.in_proj_weight.data[:8] = 2.6 * np.tile(np.eye(4), (2, 1))
+    for parameter in model.parameters():
+        parameter.data = parameter.data.astype(np.float16)
+    ids = np.array([[1, 2, 3]])
+    got = Folded(model).scores(ids, KVCache.of(model, 1))
+    np.testing.assert_allclose(got, model(Tensor(ids)).data[:, -1], rtol=0, atol=0.01)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -274,8 +285,9 @@ def test_a_folded_model_lets_no_id_wrap_round(ids):
     with pytest.raises(IndexError, match="Folded: expected ids from 0 to 12"):
         folded.scores(np.array(ids), cache)
     folded.scores(np.ones((1, 8), int), cache)
-    with pytest.raises(ValueError, match="Folded: expected ids that fit"):
-        folded.scores(np.array([[1]]), cache)
+    for ids in ([[1]], [[]]):
+        with pytest.raises(ValueError, match="Folded: expected ids that fit"):
+            folded.scores(np.array(ids, int), cache)
 
 
 def test_wrong_settings_are_refused_before_anything_is_written():
@@ -289,8 +301,12 @@ def test_wrong_settings_are_refused_before_anything_is_written():
     with pytest.raises(ValueError, match="KVCache: expected sizes >= 1"):
         KVCache(1, 0, 1, 1, 1)
     assert generate_cached(model, ids, 0).tolist() == [[1]]
+    manual_seed(0)
     with pytest.raises(ValueError, match="temperature"):
         generate_cached(model, ids, 1, temperature=-1)
+    drawn = rand(1).item()
+    manual_seed(0)
+    assert drawn == rand(1).item(), "a call that is refused has drawn numbers"
 
 
 def test_examples_in_docstrings():
