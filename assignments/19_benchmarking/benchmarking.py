@@ -115,8 +115,9 @@ def measure(
     """Return the seconds of one call, measured `repeats` times: (repeats,) float64.
 
     First `warmup` calls that are not timed; then, unless `calls` is given, `calls_per_block` finds
-    it for blocks of `least` seconds; then `repeats` blocks, each of which gives one sample: its
-    time by its calls. Errors: ValueError for repeats or calls below 1, or a warmup below 0.
+    it for blocks of `least` seconds, on the same clock; then `repeats` blocks, each of which gives
+    one sample: its time by its calls. Errors: ValueError for repeats or calls below 1, or a warmup
+    below 0.
 
     >>> now = [0.0]
     >>> def work():
@@ -207,7 +208,8 @@ class Comparison(NamedTuple):
     def verdict(self, confidence: float = 0.95) -> str:
         """Say whether the first is "faster", "slower", or one "cannot tell".
 
-        It is faster if the whole interval of the ratio is below 1, slower if all of it is above.
+        It is faster if the whole `interval` of the ratio, at this confidence, is below 1, slower if
+        all of it is above.
 
         >>> Comparison(np.array([[1.0, 2.0], [1.1, 2.1], [0.9, 2.2]])).verdict()
         'faster'
@@ -226,12 +228,12 @@ def compare(
 ) -> Comparison:
     """Let two rivals take turns, block by block, and return the times of each turn.
 
-    First `warmup` calls of each, untimed; then, unless `calls` gives a number for each, how many
-    calls of each fill a block of `least` seconds: both blocks are equally long. Then `blocks`
-    turns: one block of each, the first rival first in turns 0, 2, 4, …, the second one first in
-    turns 1, 3, 5, …, as whoever comes second may find the caches warm or the processor hot. A row
-    of `pairs` is always (first, second), in seconds per call. Errors: ValueError for blocks or
-    calls below 1, or a warmup below 0.
+    First `warmup` calls of each, untimed; then, unless `calls` gives a number for each,
+    `calls_per_block` finds for each how many fill a block of `least` seconds, on the same clock:
+    both blocks are equally long. Then `blocks` turns: one block of each, the first rival first in
+    turns 0, 2, 4, …, the second one first in turns 1, 3, 5, …, as whoever comes second may find the
+    caches warm or the processor hot. A row of `pairs` is always (first, second), in seconds per
+    call. Errors: ValueError for blocks or calls below 1, or a warmup below 0.
 
     >>> now = [0.0]
     >>> def quick():

@@ -283,9 +283,9 @@ def agreement(logits: np.ndarray, wanted: np.ndarray) -> Check:
     """Return in how many rows of logits (N, C) the largest is where it must be.
 
     wanted: labels (N,), or the logits (N, C) of another model, whose largest counts. The first of
-    equal ones counts, as for `np.argmax`. Errors: ValueError for logits that are no table of
-    numbers with a row for each of wanted, for none at all, and for NaN or infinity, which argmax
-    would take for a very sure answer.
+    equal ones counts, as for `np.argmax`. Errors: ValueError for logits that are no table, for
+    wanted of any other shape than these two, for none at all, and for NaN or infinity in either,
+    which argmax would take for a very sure answer.
 
     >>> agreement(np.array([[0.1, 0.9], [0.8, 0.2], [0.3, 0.7]]), np.array([1, 0, 0]))
     Check(right=2, count=3)
@@ -366,11 +366,12 @@ class Candidate(NamedTuple):
 
 
 def choose(candidates: Sequence[Candidate], least: float) -> tuple[list[Candidate], Candidate]:
-    """Return the `pareto_front` of size and share, and the smallest on it that is safe.
+    """Return the `pareto_front` of size and `check.lower()`, and the smallest on it that is safe.
 
     Safe is a candidate whose `check.lower()`, and not only its share, reaches the gate `least`: the
-    gate will ask other questions. Of equally small ones the first. Errors: ValueError if none is
-    safe.
+    gate will ask other questions. The front asks the same, or a small one that was right in ten of
+    ten would push out a safe one with 990 of 1000. Of equally small ones the first. Errors:
+    ValueError if none is safe.
 
     >>> tried = [Candidate("8 bits", 900, Check(990, 1000)), Candidate("2 bits", 300, Check(5, 9))]
     >>> front, best = choose([*tried, Candidate("9 bits", 999, Check(980, 1000))], least=0.96)

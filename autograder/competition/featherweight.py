@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from assignments.competition import draws
+from assignments.competition.answers import logits_fault
 from assignments.competition.given import kinship, strange
 from assignments.competition.weight import Weight, cost
 from autograder.competition import probes
@@ -73,18 +74,9 @@ def _answers(contender: Contender, images: np.ndarray) -> np.ndarray:
             contender.require_made(lane.worker.run(load, {"data": data}))
             for batch in np.split(images, range(BATCH, len(images), BATCH)):
                 answer = lane.worker.run(probe, {"images": batch})
-                answers.append(_checked(answer, len(batch)))
+                if fault := logits_fault(answer, len(batch)):
+                    raise Refused(fault)
+                answers.append(answer)
         except WorkerError as failure:
             raise Refused(contender.said(failure)) from None
     return np.concatenate(answers).astype(np.float64)
-
-
-def _checked(answer: object, count: int) -> np.ndarray:
-    if not isinstance(answer, np.ndarray) or answer.shape != (count, 10):
-        came = f"shape {answer.shape}" if isinstance(answer, np.ndarray) else type(answer).__name__
-        raise Refused(f"expected logits of shape ({count}, 10), got {came}")
-    if answer.dtype.kind != "f":
-        raise Refused(f"expected logits of floats, got {answer.dtype}")
-    if not np.isfinite(answer).all():
-        raise Refused("an answer holds NaN or infinity, expected finite numbers")
-    return answer

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from assignments.competition import language
+from assignments.competition.answers import distribution_fault
 from assignments.competition.weight import cost
 from autograder.competition import probes, texts
 from autograder.competition.arena import Arena, Gate, Outcome
@@ -31,9 +32,7 @@ OVER_S = 0.5
 PREDICTING, PREDICTING_S = 3, 1.0  # times what the baseline takes to predict, and so much more
 COSTED_S = 1.0  # of training, before the baseline shows how long it takes to predict
 FRAMEWORK_BYTES = 256 << 10  # of literals and packed code; the reference has 107 KiB
-LEAST = -1000.0  # a log-probability; below, a mean of many is no number any more
 DIGITS = 4  # of a result behind the point: in more, an entry could tell hidden letters
-SUM = 1e-3  # by which the sum of a distribution may differ from 1
 
 
 @dataclass(frozen=True)
@@ -158,27 +157,11 @@ def _predict(lane: Lane, pieces: np.ndarray, most: float) -> np.ndarray:
     for place in range(language.CONTEXT, pieces.shape[1]):
         seen = np.ascontiguousarray(pieces[:, place - language.CONTEXT : place])
         answer, _ = lane.timed(lambda seen=seen: lane.worker.run(probe, {"ids": seen}))
-        chances = _checked(answer, len(pieces))
+        if fault := distribution_fault(answer, len(pieces)):
+            raise Refused(fault)
+        chances = language.normalized(answer)
         bits.append(-chances[np.arange(len(pieces)), pieces[:, place]] / np.log(2))
         if lane.cpu_s() - began > most:
             limit = f"{most:.1f} s, {PREDICTING} times what the baseline takes"
             raise Refused(f"predicts for longer than {limit}; predict faster")
     return np.stack(bits, axis=1)
-
-
-def _checked(answer: object, count: int) -> np.ndarray:
-    """Return log-probabilities in float64 that sum to 1; refuse what is no distribution."""
-    shape = (count, len(language.LETTERS))
-    if not isinstance(answer, np.ndarray) or answer.dtype.kind != "f" or answer.shape != shape:
-        came = getattr(answer, "shape", type(answer).__name__)
-        raise Refused(f"expected log-probabilities of shape {shape}, got {came}")
-    chances = answer.astype(np.float64)
-    if not np.isfinite(chances).all():
-        raise Refused("an answer holds NaN or infinity, expected finite numbers")
-    if chances.min() < LEAST:
-        raise Refused(f"a log-probability is {chances.min():.4g}, expected at least {LEAST:g}")
-    total = np.exp(chances).sum(axis=1)
-    if np.abs(total - 1).max() > SUM:
-        worst = total[np.abs(total - 1).argmax()]
-        raise Refused(f"a distribution sums to {worst:.4g}, expected 1{language.coarse(answer)}")
-    return chances - np.log(total)[:, None]

@@ -20,6 +20,7 @@ from functools import cached_property
 
 import numpy as np
 
+from assignments.competition.answers import NOT_FINITE
 from assignments.competition.pace import SEEDS
 from autograder.competition import probes
 from autograder.competition.contender import Contender
@@ -276,4 +277,4 @@ def _asked(lane: Lane, is_ours: bool, course: Course, questions: np.ndarray) -> 
 
 def _require_finite(answers: np.ndarray) -> None:
     if answers.dtype.kind == "f" and not np.isfinite(answers).all():
-        raise Refused("an answer holds NaN or infinity, expected finite numbers")
+        raise Refused(NOT_FINITE)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from assignments.competition import draws, given
+from assignments.competition.answers import state_fault
 from assignments.competition.pace import DROPPED, JUDGED, LONGEST_S, TARGET, middle, pace
 from assignments.competition.tracks import percent
 from autograder.competition import probes
@@ -26,7 +27,6 @@ from tinytorch.benchmarking import bootstrap_interval
 
 WALL = 3.0  # times the CPU time: beyond, the machine was too busy
 FLOOR_S = 2e-3  # one look at the examples takes longer
-STATE = {name: (np.dtype(np.float32), shape) for name, shape in given.SHAPES.items()}
 
 
 @dataclass(frozen=True)
@@ -123,28 +123,6 @@ def _steps(lane, lesson: draws.Lesson, least: float) -> Training:
 
 
 def _accuracy(state: object, images: np.ndarray, labels: np.ndarray) -> float:
-    _require_state(state)
+    if fault := state_fault(state):
+        raise Refused(fault)
     return float(np.mean(given.logits(state, images).argmax(axis=1) == labels))
-
-
-def _require_state(state: object) -> None:
-    """Refuse anything but finite float32 weights of the given architecture."""
-    if not isinstance(state, dict):
-        raise Refused(f"expected a dict of weights, got {type(state).__name__}")
-    came = {name: _kind(value) for name, value in state.items()}
-    if came != STATE:
-        wrong = next(n for n in (*STATE, *state) if came.get(n) != STATE.get(n))
-        expected, got = (_shown(kinds.get(wrong, "nothing")) for kinds in (STATE, came))
-        raise Refused(f"weights {str(wrong)[:100]!a}: expected {expected}, got {got}")
-    if not all(np.isfinite(array).all() for array in state.values()):
-        raise Refused("an answer holds NaN or infinity, expected finite numbers")
-
-
-def _kind(value: object) -> object:
-    """Return dtype and shape of an array, and of others what they are."""
-    return (value.dtype, value.shape) if isinstance(value, np.ndarray) else type(value).__name__
-
-
-def _shown(kind: object) -> str:
-    """Example: (dtype("float32"), (10,)) -> "float32 (10,)"."""
-    return f"{kind[0]} {kind[1]}" if isinstance(kind, tuple) else str(kind)

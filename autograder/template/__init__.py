@@ -27,6 +27,7 @@ COURSE_FILES = (
     "assignments/compete.py",
     "assignments/competition/README.md",
     "assignments/competition/__init__.py",
+    "assignments/competition/answers.py",
     "assignments/competition/baseline/decode.py",
     "assignments/competition/baseline/featherweight.py",
     "assignments/competition/baseline/language.py",

@@ -69,7 +69,8 @@ def test_a_missed_gate_is_exit_code_1_and_worth_nothing(tmp_path):
         ("def load(:\n", "entry/featherweight.py is not Python"),
         ("x = 1\n", "entry/featherweight.py has no function `load`"),
         (ZEROS.format("np.zeros((len(x), 9))"), "expected logits of shape (500, 10), got shape"),
-        (ZEROS.format("np.full((len(x), 10), np.nan)"), "expected finite floats"),
+        (ZEROS.format("np.full((len(x), 10), np.nan)"), "an answer holds NaN or infinity"),
+        (ZEROS.format("np.zeros((len(x), 10), int)"), "expected logits of floats, got int64"),
         (ZEROS.format("x.nothing"), "entry/featherweight.py:5: AttributeError"),
         ("import os\nos._exit(7)\n", "ended by itself, with exit code 7"),
         ("import os\nos.write(2, b'a\\nb  c\\n')\nos._exit(7)\n", "code 7, and said: b c"),
@@ -222,8 +223,11 @@ def test_a_uniform_guess_is_worth_the_logarithm_of_the_letters(monkeypatch):
     assert found.value == pytest.approx(np.log2(96))
     assert np.isfinite(found.baseline) and found.ci95[0] == pytest.approx(found.ci95[1])
     wrong = UNIFORM.replace(b"-np.log", b"np.log")
-    with pytest.raises(Refused, match="sum to 1"):
+    with pytest.raises(Refused, match="a distribution sums to 9216, expected 1"):
         letters.predict(Entry(find("D"), "closed", wrong, b"", "entry/language.py"), seconds=0.1)
+    endless = UNIFORM.replace(b"-np.log(letters)", b"-2000.0")
+    with pytest.raises(Refused, match="a log-probability is -2000, expected at least -1000"):
+        letters.predict(Entry(find("D"), "closed", endless, b"", "entry/language.py"), seconds=0.1)
     coarse = UNIFORM.replace(b"-np.log(letters)", b"np.float16(-np.log(letters))")
     with pytest.raises(Refused, match="float16 has too few digits for that: return float32"):
         letters.predict(Entry(find("D"), "closed", coarse, b"", "entry/language.py"), seconds=0.1)
@@ -238,6 +242,46 @@ def test_the_baseline_of_decode_agrees_with_itself_and_nothing_else(tmp_path):
     assert "not the baseline's" in found.refused
     found = rehearsed(tmp_path, "def load(w):\n    return w['no such weight']\n", "E")
     assert found.refused == "entry/decode.py:2: KeyError: 'no such weight'"
+
+
+@pytest.mark.parametrize(
+    ("answer", "came"),
+    [
+        ("y.tolist()", "expected a NumPy array, got list"),
+        ("y.astype(float)", "expected int64 of shape (48,), got float64 of shape (48,)"),
+        ("y[:1]", "expected int64 of shape (48,), got int64 of shape (1,)"),
+        ("y if len(asked) < 9 else y.tolist()", "expected a NumPy array, got list"),
+    ],
+)
+def test_no_letters_are_cast_or_broadcast(answer, came, tmp_path):
+    """Neither before the clock goes nor when it does; the values would be right."""
+    source = Entry.baseline(find("E")).source.decode()
+    source = source.replace(
+        "    return write\n",
+        f"""    asked = []
+
+    def answered(prompt):
+        asked.append(1)
+        y = write(prompt)
+        return {answer}
+
+    return answered
+""",
+    )
+    found = rehearsed(tmp_path, source, "E")
+    assert found.refused == f"entry/decode.py: TypeError: {came}"
+
+
+def test_a_baseline_on_a_framework_of_other_dtypes_is_named(tmp_path):
+    """It stands on the student's own: what is wrong there is no fault of the entry."""
+    student = StudentRepository(tmp_path / "mine")
+    student.finish(*tt.MODULES)
+    student.write("tensor", **{"Tensor.numpy": "return self.data.astype(float)"})
+    source = "import numpy as np\ndef load(w):\n    return lambda x: np.zeros((len(x), 10), 'f4')\n"
+    found = rehearsed(student.root, source, "B")
+    assert found.refused.startswith(
+        "baseline/sprint.py: TypeError: expected float32 of shape (1, 1"
+    )
 
 
 def test_what_the_baseline_lacks_of_a_framework_is_not_put_on_the_entry(tmp_path):

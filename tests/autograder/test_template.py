@@ -21,7 +21,7 @@ LICENSE  README.md  pyproject.toml  \.gitattributes  \.gitignore
 \.github/workflows/visible-tests\.yml
 assignments/(__init__|catalog|cli|conftest|display|functions|practice|repository|submit|term)\.py
 assignments/course\.toml  assignments/compete\.py
-assignments/competition/(__init__|draws|given|language|pace|rules|tracks|weight)\.py
+assignments/competition/(__init__|answers|draws|given|language|pace|rules|tracks|weight)\.py
 assignments/competition/(tracks\.toml|README\.md)
 assignments/competition/(baseline|practice)/\w+\.py
 assignments/competition/given/(digits\.npz|language\.npz|text\.txt)

@@ -147,6 +147,23 @@ def test_equal_logits_are_the_first_class():
     assert agreement(np.zeros((2, 3)), np.array([0, 1])) == Check(1, 2)
 
 
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        ([[np.nan, 1.0, 2.0]], "finite"),
+        ([[1.0, 2.0, np.inf]], "finite"),
+        ([[0.0, 1.0]], r"expected logits for \(1, 2\), got \(1, 3\)"),
+        ([[[0.0]]], "expected logits for"),
+        ([0.0, 1.0], "expected logits for"),
+        (0, r"expected logits for \(\), got"),
+    ],
+)
+def test_what_cannot_be_agreed_with_is_refused(wanted, message):
+    """The other model may say NaN, too, and argmax would take it."""
+    with pytest.raises(ValueError, match=f"agreement: .*{message}"):
+        agreement(np.array([[1.0, 2.0, 3.0]]), np.array(wanted))
+
+
 def test_an_interval_of_a_race_holds_its_speedup():
     """Turns are drawn whole: what was slow for one work of a turn was slow for all."""
     pairs = np.random.default_rng(0).uniform(1, 2, (12, 2, 2)) * [3.0, 1.0]
@@ -160,6 +177,13 @@ def test_nothing_to_choose_from_is_refused():
     for tried in ([], [Candidate("lucky", 10, Check(10, 10))]):
         with pytest.raises(ValueError, match="surely right in 96%"):
             choose(tried, 0.96)
+
+
+def test_what_is_safe_is_found_behind_a_lucky_one():
+    """Ten of ten are fewer bytes and a larger share, and surely right in 72 % alone."""
+    tried = [Candidate("lucky", 100, Check(10, 10)), Candidate("safe", 200, Check(990, 1000))]
+    front, best = choose(tried, 0.96)
+    assert front == tried and best.name == "safe"
 
 
 @pytest.mark.parametrize("track", capstone.SOURCES)

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from assignments.competition import draws, given
+from assignments.competition.answers import logits_fault, state_fault
 from assignments.competition.given import kinship, kinship_of_timed, strange
 from assignments.competition.pace import (
     DROPPED,
@@ -20,7 +21,12 @@ from assignments.competition.pace import (
     pace,
 )
 from assignments.competition.practice.entry import SEED, Entry, Measured, Refused
-from assignments.competition.practice.turns import interval, speedup, take_turns
+from assignments.competition.practice.turns import (
+    interval,
+    require_answers,
+    speedup,
+    take_turns,
+)
 from assignments.competition.weight import bare, weigh
 
 DIGITS, STRANGE, BATCH = 4000, 2000, 500
@@ -30,11 +36,8 @@ KEPT = 64  # answers of each block that are asked for their kinship
 
 def checked(answer: object, count: int) -> np.ndarray:
     """Return logits (count, 10); refuse another shape, no floats, and what is not finite."""
-    if not isinstance(answer, np.ndarray) or answer.shape != (count, 10):
-        came = f"shape {answer.shape}" if isinstance(answer, np.ndarray) else type(answer).__name__
-        raise Refused(f"expected logits of shape ({count}, 10), got {came}")
-    if answer.dtype.kind != "f" or not np.isfinite(answer).all():
-        raise Refused(f"expected finite floats as logits, got others, in {answer.dtype}")
+    if fault := logits_fault(answer, count):
+        raise Refused(fault)
     return answer
 
 
@@ -109,10 +112,10 @@ def sprint(entry: Entry) -> Measured:
     weights = given.altered(np.random.default_rng(SEED)) if is_closed else given.digits()
     for batch in BATCHES:
         stream = Stream(batch, weights if is_closed else None)
-        sides = [_forward(one, weights) for one in (Entry.baseline(entry.track), entry)]
+        both, like = (Entry.baseline(entry.track), entry), np.empty((batch, 10), np.float32)
+        sides = [_forward(one, weights) for one in both]
+        require_answers(both, sides, stream.draw(1)[0], like)
         with entry.answering():
-            checked(sides[1](stream.draw(1)[0]), batch)
-            like = np.empty((batch, 10), np.float32)
             columns.append(take_turns(sides, stream.draw, stream.check, like))
         found.append(stream.found())
     least = {name: min(one[name] for one in found) for name in found[0]}
@@ -159,7 +162,8 @@ def _train(entry: Entry, lesson, seed: int, least: float) -> tuple[float, int, f
     while judged < JUDGED and spent < LONGEST_S:
         began = time.process_time()
         with entry.answering():
-            state = next(states, None)
+            if (state := next(states, None)) is not None:
+                state = {name: np.asarray(array) for name, array in state.items()}
         spent += time.process_time() - began
         if state is None:
             break
@@ -171,9 +175,8 @@ def _train(entry: Entry, lesson, seed: int, least: float) -> tuple[float, int, f
 
 
 def _accuracy(state: object, examples: tuple[np.ndarray, np.ndarray]) -> float:
-    shapes = {k: np.shape(v) for k, v in state.items()} if isinstance(state, dict) else state
-    if shapes != given.SHAPES:
-        raise Refused(f"expected weights {given.SHAPES}, got {str(shapes):.100}")
+    if fault := state_fault(state):
+        raise Refused(fault)
     images, labels = examples
     return float((given.logits(state, images).argmax(axis=1) == labels).mean())
 

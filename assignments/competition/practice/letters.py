@@ -13,12 +13,18 @@ import numpy as np
 
 import tinytorch as tt
 from assignments.competition import language
+from assignments.competition.answers import distribution_fault, require_like
 from assignments.competition.practice.entry import SEED, Entry, Measured, Refused
-from assignments.competition.practice.turns import interval, speedup, take_turns
+from assignments.competition.practice.turns import (
+    interval,
+    require_answers,
+    speedup,
+    take_turns,
+)
 
 TRAIN_S = 60.0
 PIECES, REVEALS = 100, 32  # pieces of text, and letters to predict in each
-SUM, MARGIN, BLOCKS = 1e-3, 1e-3, 20
+MARGIN, BLOCKS = 1e-3, 20
 PREDICTING, PREDICTING_S = 3, 1.0  # times what the baseline takes to predict, and so much more
 
 
@@ -64,24 +70,14 @@ def _bits(
         began = time.process_time()
         for place in range(language.CONTEXT, pieces.shape[1]):
             seen = pieces[:, place - language.CONTEXT : place].copy()
-            chances = _distribution(function(seen), len(pieces))
+            answer = np.asarray(function(seen))
+            if fault := distribution_fault(answer, len(pieces)):
+                raise Refused(fault)
+            chances = language.normalized(answer)
             bits.append(-chances[np.arange(len(pieces)), pieces[:, place]] / np.log(2))
             if time.process_time() - began > most:
                 raise Refused(f"predicts for longer than {most:.1f} s; predict faster")
     return np.stack(bits, axis=1), time.process_time() - began
-
-
-def _distribution(answer: object, count: int) -> np.ndarray:
-    shape = (count, len(language.LETTERS))
-    if not isinstance(answer, np.ndarray) or answer.shape != shape or answer.dtype.kind != "f":
-        came = getattr(answer, "shape", type(answer).__name__)
-        raise Refused(f"expected log-probabilities of shape {shape}, got {came}")
-    chances = answer.astype(np.float64)
-    off = np.abs(np.exp(chances).sum(axis=1) - 1).max()
-    if not off <= SUM or not np.isfinite(chances).all():
-        came = f"got one that is off by {off:.2g}{language.coarse(answer)}"
-        raise Refused(f"expected distributions that sum to 1, {came}")
-    return chances
 
 
 class Writing:
@@ -128,23 +124,19 @@ class Writing:
 def decode(entry: Entry) -> Measured:
     """Let an entry and the baseline write on, in turns; every letter must be the same."""
     weights = language.weights()
-    base, mine = (_writer(one, weights) for one in (Entry.baseline(entry.track), entry))
-    writing, like = Writing(base, weights), np.empty(language.WRITTEN, np.int64)
+    both, like = (Entry.baseline(entry.track), entry), np.empty(language.WRITTEN, np.int64)
+    base, mine = sides = [_writer(one, weights) for one in both]
+    writing = Writing(base, weights)
+    require_answers(both, sides, language.given_text()[: language.PROMPT].copy(), like)
     with entry.answering():
         prompts = writing.draw(2)  # who is wrong is not timed: that takes many prompts
-        writing.check(prompts, np.stack([_letters(mine(prompt)) for prompt in prompts]))
-        pairs = take_turns([base, mine], writing.draw, writing.check, like, BLOCKS)[:, None]
+        writing.check(prompts, np.stack([require_like(mine(prompt), like) for prompt in prompts]))
+        pairs = take_turns(sides, writing.draw, writing.check, like, BLOCKS)[:, None]
     return Measured(speedup(pairs), 1.0, entry.gates(identical=1.0), interval(pairs, speedup))
 
 
 def _writer(entry: Entry, weights: Mapping[str, np.ndarray]) -> Callable:
     return entry.load({name: array.copy() for name, array in weights.items()})
-
-
-def _letters(answer: object) -> np.ndarray:
-    if np.shape(answer) != (language.WRITTEN,):
-        raise Refused(f"expected ids of shape ({language.WRITTEN},), got {np.shape(answer)}")
-    return np.array(answer)
 
 
 MEASURES = {"language": predict, "decode": decode}

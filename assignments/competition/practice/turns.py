@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from assignments.competition.answers import require_like
 from assignments.competition.practice.entry import SEED
 
 BLOCKS, BLOCK_S, MOST_CALLS = 40, 0.006, 1000
@@ -17,11 +18,19 @@ Draw = Callable[[int], np.ndarray]  # questions (count, ...)
 Check = Callable[[np.ndarray, np.ndarray], None]  # questions and answers; raises Refused
 
 
+def require_answers(entries, sides, question: np.ndarray, like: np.ndarray) -> None:
+    """Refuse, by its own name, a side whose first answer is no array like `like`."""
+    for one, forward in zip(entries, sides, strict=True):
+        with one.answering():
+            require_like(forward(question), like)
+
+
 def take_turns(sides, draw: Draw, check: Check, answer: np.ndarray, blocks: int = BLOCKS):
     """Return the CPU seconds of one answer in each turn, (turns, 2): baseline, entry.
 
-    Blocks of both are equally long. Each question is new; each answer is copied away into what is
-    like `answer`, and what the entry answered is checked when the clock stands still.
+    Blocks of both are equally long. Each question is new; each answer must be an array like
+    `answer`, or TypeError, and is copied away; what the entry answered is checked when the clock
+    stands still.
     """
     calls = [_calls(forward, draw, answer) for forward in sides]
     times = np.empty((blocks, 2))
@@ -51,7 +60,7 @@ def _block(forward, questions: np.ndarray, answer: np.ndarray) -> tuple[float, n
     gc.disable()
     began = time.process_time()
     for question, place in zip(questions, answers, strict=True):
-        place[...] = forward(question)
+        place[...] = require_like(forward(question), answer)
     seconds = time.process_time() - began
     gc.enable()
     return seconds, answers

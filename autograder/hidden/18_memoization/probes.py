@@ -24,18 +24,17 @@ def appended(shape, dtype, news):
     return [found, kept, cache.keys is memory, cache.nbytes]
 
 
-def filled(shape, lengths):
-    """How full a cache is after appending so many places at a time, and the last keys."""
-    cache = tt.KVCache(*shape)
-    for n in lengths:
-        one = np.ones((shape[1], shape[2], n, shape[4]), np.float32)
-        cache.append(0, one, one)
-    return [cache.lengths[0], float(cache.keys.sum())]
-
-
-def mixed(shape, key, value):
-    """One append."""
-    return list(tt.KVCache(*shape).append(0, key, value))
+def refused(shape, news):
+    """Whether each append is refused, and all that the cache has after it."""
+    cache, found = tt.KVCache(*shape), []
+    for key, value in news:
+        fits = True
+        try:
+            cache.append(0, key, value)
+        except ValueError:
+            fits = False
+        found.append([fits, list(cache.lengths), cache.keys.copy(), cache.values.copy()])
+    return found
 
 
 def last(q, k, v):
@@ -67,8 +66,11 @@ def passed(size, heads, seed, x, cuts):
 
 
 def scored(sizes, seed, ids, cuts):
-    """The scores of some places at a time, whether they are recorded, and the rows that pass."""
-    rng, rows, found = np.random.default_rng(seed), [], []
+    """The scores of some places at a time, whether they are recorded, and the rows that pass.
+
+    And whether all are, to 1e-5, those of reading everything again.
+    """
+    rng, rows, found, close = np.random.default_rng(seed), [], [], []
     model = tt.GPT(tt.GPTConfig(**sizes))
     for p in model.parameters():
         p.data[...] = rng.normal(0, 0.5, p.shape)
@@ -78,22 +80,24 @@ def scored(sizes, seed, ids, cuts):
             rows.append(arrays[0].size // arrays[0].shape[-1])
         return op(*arrays, **kwargs)
 
-    cache = tt.KVCache.of(model, len(ids))
+    cache, again = tt.KVCache.of(model, len(ids)), model(tt.Tensor(ids)).data
     before = tt.tensor.set_runner(run)
     try:
         for begin, end in zip([0, *cuts], [*cuts, ids.shape[1]], strict=True):
             y = tt.cached_scores(model, tt.Tensor(ids[:, begin:end]), cache)
             found.append([y.data, y.requires_grad, list(cache.lengths)])
+            want = again[:, begin:end]
+            close.append(bool((abs(y.data - want) <= 1e-5 * (1 + abs(want))).all()))
     finally:
         tt.tensor.set_runner(before)
-    return [found, rows]
+    return [found, rows, close]
 
 
-def roomy(sizes, seed, ids, cuts):
+def roomy(sizes, seed, ids, cuts, places):
     """How many places each layer has in the end."""
     tt.manual_seed(seed)
     model = tt.GPT(tt.GPTConfig(**sizes))
-    cache = tt.KVCache.of(model, len(ids))
+    cache = tt.KVCache.of(model, len(ids), places)
     for begin, end in zip([0, *cuts], [*cuts, ids.shape[1]], strict=True):
         tt.cached_scores(model, tt.Tensor(ids[:, begin:end]), cache)
     return list(cache.lengths)
@@ -104,9 +108,12 @@ def windows(lengths, block_size, hop):
     return [int(tt.window_start(length, block_size, hop)) for length in lengths]
 
 
-def written(sizes, seed, ids, new, settings):
-    """The text, the rows that passed through products, and the next number of the generator."""
-    rng, rows = np.random.default_rng(seed), []
+def written(sizes, seed, ids, new, settings, folds):
+    """The text, the rows that passed through products, and the next number of the generator.
+
+    How norms are folded, where that is asked for, is this probe's own: they are left out.
+    """
+    rng, rows, module = np.random.default_rng(seed), [], tt.memoization
     model = tt.GPT(tt.GPTConfig(**sizes))
     for p in model.parameters():
         p.data[...] = rng.normal(0, 0.5, p.shape)
@@ -116,6 +123,14 @@ def written(sizes, seed, ids, new, settings):
             rows.append(arrays[0].size // arrays[0].shape[-1])
         return op(*arrays, **kwargs)
 
+    theirs = module.fold_norm, module.centre_outputs
+    if folds:
+        try:
+            module.fold_norm = lambda norm, weight, bias: (weight, weight[:, 0])
+            module.centre_outputs = lambda weight, bias: (weight, weight[:, 0])
+            settings = {**settings, "folded": tt.Folded(model)}
+        finally:
+            module.fold_norm, module.centre_outputs = theirs
     given = tt.Tensor(ids)
     tt.manual_seed(seed)
     before = tt.tensor.set_runner(run)

@@ -59,18 +59,15 @@ def append_layers(agree, rng):
 
 
 @hidden("kv_bytes: append, what does not fit", points=6)
-def append_refuses(refuses, rng):
+def append_refuses(agree, rng):
     """Compare the end with the places, and the shapes with (B, H, N, E), before writing."""
-    shape = [1, 2, 2, 4, 3]
-    refuses(
-        "filled",
-        ValueError,
-        bad={"shape": shape, "lengths": [3, 2]},
-        good={"shape": shape, "lengths": [3, 1]},
-    )
-    good = {"shape": shape, "key": table(rng, 2, 2, 1, 3), "value": table(rng, 2, 2, 1, 3)}
-    for wrong in ({"key": table(rng, 1, 2, 1, 3)}, {"value": table(rng, 2, 2, 2, 3)}):
-        refuses("mixed", ValueError, bad={**good, **wrong}, good=good)
+
+    def new(*shape):
+        return [table(rng, *shape) for _ in range(2)]
+
+    three, two, one = (new(2, 2, n, 3) for n in (3, 2, 1))
+    wrong = [new(1, 2, 1, 3), new(2, 1, 1, 3), new(2, 2, 1, 1), [one[0], two[1]], [two[0], one[1]]]
+    agree("refused", shape=[1, 2, 2, 4, 3], news=[three, two, *wrong, one, one])
 
 
 @shown("last_attention_array: one query", points=4)
@@ -112,7 +109,7 @@ def block_cuts(agree, rng):
 
 @hidden("cached_block: scores, every place", points=8)
 def scores_places(agree, rng):
-    """New tokens stand behind those that the cache has; each layer has keys of its own."""
+    """New tokens stand behind those that the cache has; all scores are the model's, to 1e-5."""
     ids = rng.integers(0, 7, (2, 6))
     for cuts in ([1, 2, 3, 4, 5], [3, 5], []):
         agree("scored", sizes=SIZES, seed=seed(rng), ids=ids, cuts=cuts, **SINGLE)
@@ -122,8 +119,12 @@ def scores_places(agree, rng):
 def scores_refuses(refuses, rng):
     """Call `_require_room` first."""
     ids = rng.integers(0, 7, (1, 7))
-    case = {"sizes": SIZES, "seed": seed(rng), "cuts": [4]}
-    refuses("roomy", ValueError, bad={**case, "ids": ids}, good={**case, "ids": ids[:, :6]})
+    case = {"sizes": SIZES, "seed": seed(rng)}
+    for places, most in ((None, 6), (9, 6), (4, 4)):
+        good = {**case, "places": places, "ids": ids[:, :most], "cuts": [2]}
+        for cut in (2, most):
+            bad = {**good, "ids": ids[:, : most + 1], "cuts": [cut]}
+            refuses("roomy", ValueError, bad=bad, good=good)
 
 
 @shown("window_start: lengths one after the other", points=4)
@@ -144,22 +145,28 @@ def window_refuses(refuses, rng):
 
 
 @hidden("window_start: text within block_size", points=5)
-def generate_inside(agree, rng):
-    """After the prompt, each token passes through every product once; draws are generate's."""
-    for batch, settings in ((1, {}), (3, {"top_k": 3, "temperature": 2.0, "seed": 5})):
+def generate_inside(agree, refuses, rng):
+    """After the prompt, each token passes each product once; draws and errors are generate's."""
+    hot = {"temperature": 2.0, "seed": 5}
+    for batch, settings in ((1, {}), (3, {"top_k": 3, **hot}), (3, {"top_p": 0.3, **hot})):
         ids = rng.integers(0, 7, (batch, 2))
-        case = {"sizes": SIZES, "seed": seed(rng), "ids": ids, "settings": settings}
+        case = {"sizes": SIZES, "seed": seed(rng), "ids": ids, "settings": settings, "folds": False}
         agree("written", **case, new=4, **SINGLE)
         agree("written", **case, new=0, **SINGLE)
+    good = {**case, "new": 1}
+    refuses("written", ValueError, bad={**good, "ids": ids[0]}, good=good)
+    refuses("written", TypeError, bad={**good, "ids": ids.astype(float)}, good=good)
 
 
 @hidden("window_start: text beyond block_size", points=8)
 def generate_beyond(agree, rng):
-    """When the window moves, all of it is read again; until it moves again, new tokens only."""
+    """When the window moves, all of it is read again; what is `folded` reads if it is there."""
     for start, hop in ((2, 1), (2, 3), (9, 6), (6, 2)):
         ids = rng.integers(0, 7, (2, start))
         settings = {"hop": hop, "temperature": 1.5, "seed": seed(rng)}
-        agree("written", sizes=SIZES, seed=seed(rng), ids=ids, new=8, settings=settings, **SINGLE)
+        case = {"sizes": SIZES, "seed": seed(rng), "ids": ids, "new": 8, "settings": settings}
+        agree("written", **case, folds=False, **SINGLE)
+    agree("written", **case, folds=True, **SINGLE)
 
 
 @shown("fold_norm: two numbers", points=3)

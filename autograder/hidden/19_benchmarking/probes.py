@@ -66,7 +66,7 @@ def measured(times, settings, found):
         made.append(1)
 
     def calls_per_block(work, least=0.01, clock=None):
-        asked.append([len(made), least])
+        asked.append([len(made), least, clock is not None and clock() == now[0]])
         return found
 
     theirs = module.calls_per_block
@@ -116,7 +116,8 @@ def compared(first, second, settings, found):
 
     def calls_per_block(work, least=0.01, clock=None):
         work()
-        asked.append([log.pop(), least])
+        name = log.pop()
+        asked.append([name, log.count(name), least, clock is not None and clock() == now[0]])
         return found[len(asked) - 1]
 
     theirs = module.calls_per_block
@@ -135,17 +136,22 @@ def ratio(pairs):
     return [found, type(found).__name__]
 
 
-def verdicts(bounds, pairs):
-    """What is said of intervals that this probe brings along."""
-    module, said = tt.benchmarking, []
-    theirs = module.bootstrap_interval
+def verdicts(bounds, pairs, settings):
+    """What is said of intervals that this probe brings along, and how sure they were to be."""
+    module, said, asked = tt.benchmarking, [], set()
+    theirs, now = module.bootstrap_interval, []
+
+    def bootstrap_interval(samples, statistic=None, confidence=0.95, resamples=1000, seed=0):
+        asked.add(float(confidence))
+        return tuple(now)
+
     try:
-        for low, high in bounds:
-            module.bootstrap_interval = lambda *_, low=low, high=high, **__: (low, high)
-            said.append(module.Comparison(pairs).verdict())
+        module.bootstrap_interval = bootstrap_interval
+        for now[:] in bounds:
+            said.append(module.Comparison(pairs).verdict(**settings))
     finally:
         module.bootstrap_interval = theirs
-    return said
+    return [said, sorted(asked)]
 
 
 def front(points, maximize):

@@ -119,16 +119,19 @@ def interval_random(agree, refuses, rng):
         these = settings(rng, confidence=confidence)
         agree("interval", samples=x, statistic=statistic, settings=these)
     good = {"samples": x, "statistic": "mean", "settings": settings(rng)}
-    for wrong in ({"confidence": 1.0}, {"confidence": 95.0}, {"resamples": 0}):
+    for wrong in ({"confidence": c} for c in (1.0, 95.0, 0.0, -0.5)):
         bad = {**good, "settings": {**good["settings"], **wrong}}
         refuses("interval", ValueError, bad=bad, good=good)
 
 
-@hidden("bootstrap_interval: rows, and defaults", 6, "Rows belong together: draw them whole.")
-def interval_rows(agree, rng):
+@hidden("bootstrap_interval: rows, and defaults", 6, "Let `_samples` make the array; draw rows.")
+def interval_rows(agree, refuses, rng):
     pairs = np.abs(rng.normal([2, 3], 0.4, (12, 2)))
     agree("interval", samples=pairs, statistic="ratio", settings=settings(rng))
-    agree("interval_by_default", samples=rng.normal(5, 1, 9), resamples=int(rng.integers(20, 40)))
+    good = {"samples": rng.normal(5, 1, 9), "resamples": int(rng.integers(20, 40))}
+    agree("interval_by_default", **good)
+    for wrong in ({"samples": [1.0]}, {"samples": [1.0, 2.0, float("nan")]}, {"resamples": 0}):
+        refuses("interval_by_default", ValueError, bad={**good, **wrong}, good=good)
 
 
 @shown("compare: turns", 3, "A row of `pairs` is (first, second), whoever began.")
@@ -146,7 +149,7 @@ def compare_calls(agree, refuses, rng):
         refuses("compared", ValueError, bad={**good, "settings": {**given, **wrong}}, good=good)
 
 
-@hidden("compare: blocks of equal length", 6, "Each rival has its own number of calls for `least`.")
+@hidden("compare: blocks of equal length", 6, "`calls_per_block` of each, once it is warm.")
 def compare_least(agree, rng):
     given = {"blocks": 4, "least": float(rng.uniform(1, 9))}
     found = rng.permutation([2, 3, 5])[:2].tolist()
@@ -160,12 +163,15 @@ def ratio_random(agree, refuses, rng):
     refuses("ratio", ValueError, bad={"pairs": np.zeros((3, 2))}, good={"pairs": np.ones((3, 2))})
 
 
-@hidden("ratio_of_medians: verdict", 4, "The interval decides: below 1, above 1, or neither.")
+@hidden(
+    "ratio_of_medians: verdict", 4, "The interval decides, at the confidence that is asked for."
+)
 def verdict_bounds(agree, rng):
     low, high = (0.5 + rng.random(2) / 3).tolist(), (1.1 + rng.random(2) / 3).tolist()
     bounds = [sorted(low), sorted(high), [low[0], high[0]], [low[1], 1.0], [1.0, high[1]]]
-    agree("verdicts", bounds=bounds, pairs=np.array([[1.0, 4.0], [1.0, 4.0]]))
-    agree("verdicts", bounds=bounds, pairs=np.array([[4.0, 1.0], [4.0, 1.0]]))
+    for pair in ([1.0, 4.0], [4.0, 1.0]):
+        for how in ({}, {"confidence": float(rng.uniform(0.5, 0.9))}):
+            agree("verdicts", bounds=bounds, pairs=np.array([pair, pair]), settings=how)
 
 
 @hidden("pareto_front: less is better", 7, "At least as good in every column, better in one.")

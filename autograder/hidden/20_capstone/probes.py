@@ -163,14 +163,14 @@ def raced(slow, fast, rows, settings):
     return [found.pairs, log]
 
 
-def chosen(sizes, rights, count, least):
+def chosen(sizes, rights, counts, least):
     """The names of those on the front, and of the one that is chosen."""
     module = tt.capstone
-    checks = [module.Check(int(right), count) for right in rights]
+    checks = [module.Check(int(n), int(count)) for n, count in zip(rights, counts, strict=True)]
     theirs = module.Check.lower
 
     def lower(self, z=1.96):
-        return self.share - 0.01
+        return self.share - 2 / self.count
 
     tried = [module.Candidate(str(i), int(sizes[i]), checks[i]) for i in range(len(checks))]
     try:

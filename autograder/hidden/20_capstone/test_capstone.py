@@ -188,6 +188,9 @@ def agreement_random(agree, refuses, rng):
     nan[int(rng.integers(12)), 1] = rng.choice([np.nan, np.inf, -np.inf])
     for bad in (nan, logits[:-1], logits[:, 0], logits[None]):
         refuses("agreed", ValueError, bad={**good, "logits": bad}, good=good)
+    others = [floats(rng, 12, 4), logits[:-1], labels[:, None], logits[..., None]]
+    for bad in (nan, *others):
+        refuses("agreed", ValueError, bad={**good, "wanted": bad}, good=good)
     empty = {"logits": logits[:0], "wanted": labels[:0]}
     refuses("agreed", ValueError, bad=empty, good=good)
 
@@ -210,9 +213,12 @@ def speedup_random(agree, rng):
 
 @hidden("race: the chosen candidate", 4, "The front first; then the smallest that is surely right.")
 def choose_random(agree, refuses, rng):
-    sizes, rights = rng.permutation(40)[:9] + 1, rng.integers(60, 90, 9)
-    rights[int(rng.integers(9))] = 97
-    good = {"sizes": sizes, "rights": rights, "count": 100, "least": 0.955}
+    counts = rng.permutation([100] * 4 + [1000] * 4)
+    rights = rng.integers(60, 90, 8) * counts // 100
+    sizes = rng.permutation(40)[:10] + 2
+    sizes[0] = 1  # and lucky: five of five
+    rights, counts = np.append([5, 970], rights), np.append([5, 1000], counts)
+    good = {"sizes": sizes, "rights": rights, "counts": counts, "least": 0.955}
     for least in (0.955, 0.7, 0.5):
         agree("chosen", **{**good, "least": least})
-    refuses("chosen", ValueError, bad={**good, "least": 0.965}, good=good)
+    refuses("chosen", ValueError, bad={**good, "least": 0.969}, good=good)

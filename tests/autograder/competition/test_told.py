@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from assignments.competition.answers import require_like
+from assignments.competition.practice import digits
+from assignments.competition.practice.entry import Entry, Refused
 from assignments.competition.tracks import tracks
 from autograder.competition.contender import reference
 from autograder.competition.entries import baseline
+from autograder.sandbox import worker
 from tests.autograder.competition.arena import judged
 from tests.submissions.competition import entries
 
@@ -109,3 +114,39 @@ def test_float16_is_named_where_it_is_why_nothing_sums_to_1(dtype, box):
     why = "float16 has too few digits for that: return float32 or float64"
     assert result.reason.endswith(why if dtype == "f2" else "")
     assert (result.status == "refused") == (dtype == "f2")
+
+
+@pytest.mark.parametrize(
+    "value", [[1.0], None, np.float32(1), np.zeros(3), np.zeros((1, 3), "f4"), np.zeros(3, ">f4")]
+)
+def test_practice_says_what_the_grader_says_of_an_answer(value):
+    """Letter by letter, of types, dtypes and shapes."""
+    like = np.zeros(3, np.float32)
+    with pytest.raises(TypeError) as practised:
+        require_like(value, like)
+    assert str(practised.value) == worker._difference(value, like)
+    assert require_like(like, like) is like
+
+
+@pytest.mark.parametrize(
+    ("track", "right", "wrong"),
+    [
+        ("sprint", ".numpy()", ".numpy().astype('float16')"),
+        ("sprint", ".numpy()", ".numpy().astype(float)"),
+        ("sprint", ".numpy()", ".numpy()[:1]"),
+        ("sprint", ".numpy()", ".numpy().tolist()"),
+        ("target", ".numpy() for", ".numpy().astype(float) for"),
+        ("target", ".numpy() for", ".numpy()[:1] for"),
+        ("target", ".numpy() for", ".numpy() * np.float32('nan') for"),
+    ],
+)
+def test_what_the_grader_refuses_practice_refuses(track, right, wrong, box):
+    """In the same words: nothing is cast or broadcast for who practises."""
+    source = baseline(tracks()[track]).source.replace(right.encode(), wrong.encode())
+    result = judged({f"{track}.py": source}, track, box)
+    entry = Entry(tracks()[track], "closed", source, b"", f"entry/{track}.py")
+    with pytest.raises(Refused) as practised:
+        digits.MEASURES[track](entry)
+    where = "" if track == "target" else f"entry/{track}.py: "
+    assert result.status == "refused" and "expected" in result.reason
+    assert str(practised.value) == where + result.reason
