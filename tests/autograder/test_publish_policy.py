@@ -350,9 +350,13 @@ def test_a_report_that_nobody_signed_is_not_signed_by_a_regrade(course, due, sou
     git(clone, "push", "--quiet", "origin", "HEAD:main")
     override(course, alice, delta=-1)
     assert list(regrade(sources).republished()) == []
+    assert f"autograder: refused {path.relative_to(clone)} (altered): " in asked(course).stderr
+
+
+def asked(course, *more):
+    """Return the run of the command."""
     command = ["regrade", "--scores", str(course.scores), "--signers", str(signers(course))]
-    run = CliRunner().invoke(main, command)
-    assert f"autograder: refused {path.relative_to(clone)} (altered): " in run.stderr
+    return CliRunner().invoke(main, [*command, *more])
 
 
 def test_the_command_prints_the_table_and_applies_it(course, due, sources):
@@ -361,10 +365,9 @@ def test_the_command_prints_the_table_and_applies_it(course, due, sources):
     push(alice, 1, HOUR)
     course.deliver()
     override(course, alice, delta=-20)
-    command = ["regrade", "--scores", str(course.scores), "--signers", str(signers(course))]
-    run = CliRunner().invoke(main, command)
+    run = asked(course)
     assert run.exit_code == 0 and "0 go up, 1 go down" in run.output and "-20" in run.output
-    run = CliRunner().invoke(main, [*command, "--apply", str(course.key)])
+    run = asked(course, "--apply", str(course.key))
     assert "1 reports published; students are told with the next sweep" in run.output
 
 
