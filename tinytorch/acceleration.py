@@ -5,7 +5,9 @@ ask which are (`backends`). Each stands in for plain ones: layers that are one o
 two or three (`linear_gelu_array`, `conv_pool_array`, `norm_pool_array`), a loss that leaves its
 gradient behind (`loss_and_slope_array`), a norm in blocks (`blocked_norm_array`), and attention
 whose memory does not grow with the square of the length (`tiled_attention_array`). Beside them
-stand the forms in which one learns why: `matmul_blocked`, `conv2d_shifted`.
+stand two forms in which one learns why. `matmul_blocked` is no backend: NumPy's product is made of
+blocks already. `conv2d_shifted` is one, "shifted", but slower unless there are some hundred
+channels, and so off until it is named.
 """
 
 from __future__ import annotations
@@ -81,8 +83,8 @@ def conv2d_shifted(x, weight, bias, stride, padding, dilation, groups) -> np.nda
 
     y[n, :, i, j] = bias + Σ over a, b of W[a, b] · x[n, :, i · stride + a · dilation - padding, …]:
     a window of KH · KW places is so many products of a matrix (N · OH · OW, C), with nothing
-    repeated in memory, and as many passes over y, which is why it loses where C is small; with
-    some hundred channels it wins.
+    repeated in memory, and as many passes over y, which is why it loses where C is small. With
+    some hundred channels it wins: of columns that long, few fit into a cache at once.
     Shapes and settings are those of `conv2d_array`, the result has its channels last in memory.
 
     >>> x = np.arange(9.0).reshape(1, 1, 3, 3)
@@ -898,7 +900,7 @@ BACKENDS = {
     "norm_pool": 1e-4,
     "shifted": 1e-5,
 }
-DEFAULT = tuple(name for name in BACKENDS if name != "shifted")  # which seldom pays
+DEFAULT = tuple(name for name in BACKENDS if name != "shifted")  # slower with few channels
 
 
 def call(below: Callable | None, module: Module, inputs: tuple, kwargs: dict):

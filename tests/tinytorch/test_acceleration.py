@@ -313,7 +313,7 @@ def test_short_sequences_are_attended_plainly():
 
 
 def test_shifts_are_used_when_they_are_asked_for():
-    """And by nobody else: they seldom pay."""
+    """And by nobody else: they pay with many channels alone."""
     x, weight = randn(1, 2, 4, 4), randn(3, 2, 2, 2, requires_grad=True)
     assert "shifted" not in DEFAULT
     for names, op in (((), conv2d_array), (("shifted",), conv2d_shifted)):
