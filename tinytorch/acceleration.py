@@ -196,14 +196,14 @@ def loss_and_slope_array(x, target, ignore_index, reduction, kept) -> np.ndarray
     >>> print(loss_and_slope_array(x, np.array([0]), -100, "mean", kept).round(4), kept[0])
     1.3863 [[-0.75  0.75]]
     """
-    losses, slope = np.empty(len(x), x.dtype), np.empty_like(x)
+    losses, slope = np.zeros(len(x), x.dtype), np.empty_like(x)
     for some in cut(len(x), x.shape[1] * x.itemsize, CACHE_BYTES):
         e, counts = slope[some], target[some] != ignore_index
         own = np.arange(len(e)), np.where(counts, target[some], 0)
         np.subtract(x[some], x[some].max(axis=1, keepdims=True), out=e)
         score = e[own]
         sums = np.exp(e, out=e) @ np.ones(x.shape[1], x.dtype)
-        losses[some] = np.where(counts, np.log(sums) - score, 0)  # its own may be inf or NaN
+        np.subtract(np.log(sums), score, out=losses[some], where=counts)
         if kept is not None:
             e *= (counts / sums)[:, None]
             e[own] -= counts
@@ -1009,9 +1009,8 @@ FUSIONS = (("linear_gelu", _fuse_gelu), ("conv_pool", _fuse_pool), ("norm_pool",
 @profiling.flops(linear_gelu_array)
 def linear_gelu_flops(y, x, weight, bias, kept) -> int:
     """Count the product and each gelu, as for the plain ones."""
-    return profiling.linear_flops(y, x, weight, bias) + profiling.count_flops(
-        gelu_array, y, [y], {}
-    )
+    bent = profiling.count_flops(gelu_array, y, [y], {})
+    return profiling.linear_flops(y, x, weight, bias) + bent
 
 
 @profiling.flops(loss_and_slope_array)

@@ -892,9 +892,8 @@ FUSIONS = (("linear_gelu", _fuse_gelu), ("conv_pool", _fuse_pool), ("norm_pool",
 @profiling.flops(linear_gelu_array)
 def linear_gelu_flops(y, x, weight, bias, kept) -> int:
     """Count the product and each gelu, as for the plain ones."""
-    return profiling.linear_flops(y, x, weight, bias) + profiling.count_flops(
-        gelu_array, y, [y], {}
-    )
+    bent = profiling.count_flops(gelu_array, y, [y], {})
+    return profiling.linear_flops(y, x, weight, bias) + bent
 
 
 @profiling.flops(loss_and_slope_array)
