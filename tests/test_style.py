@@ -23,9 +23,9 @@ LONG = {
     "06_autograd": 440,  # the rules of fifty operations
     "08_training": 400,  # schedules, clipping, checkpoints in two formats, a trainer
     "09_convolutions": 640,  # pools, norms, their rules and layers, a convolution fast in any shape
-    "14_profiling": 420,  # the costs of seventy operations, two seams, memory, four ways to show
+    "14_profiling": 440,  # the costs of seventy operations, two seams, memory, four ways to show
     "15_quantization": 350,  # observers, integer layers, calibration, fake-quantized training
-    "17_acceleration": 620,  # eight operations with their rules, when each fits, and two seams
+    "17_acceleration": 630,  # eight operations with their rules, when each fits, and two seams
 }
 ALLOWED = {
     path: most

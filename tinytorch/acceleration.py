@@ -5,7 +5,9 @@ ask which are (`backends`). Each stands in for plain ones: layers that are one o
 two or three (`linear_gelu_array`, `conv_pool_array`, `norm_pool_array`), a loss that leaves its
 gradient behind (`loss_and_slope_array`), a norm in blocks (`blocked_norm_array`), and attention
 whose memory does not grow with the square of the length (`tiled_attention_array`). Beside them
-stand the forms in which one learns why: `matmul_blocked`, `conv2d_shifted`.
+stand two forms in which one learns why. `matmul_blocked` is no backend: NumPy's product is made of
+blocks already. `conv2d_shifted` is one, "shifted", but slower unless there are some hundred
+channels, and so off until it is named.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from tinytorch import convolutions, profiling
-from tinytorch.activations import GELU, ReLU, gelu, relu
+from tinytorch.activations import GELU, ReLU, gelu, gelu_array, relu
 from tinytorch.attention import attention_array, packed_attention_array, thirds
 from tinytorch.autograd import linear_rule, vjp
 from tinytorch.convolutions import (
@@ -59,11 +61,14 @@ def matmul_blocked(a: np.ndarray, b: np.ndarray, size: int = 64) -> np.ndarray:
     Each is cut into blocks of size × size, smaller at the ends. Block (i, j) of the result is the
     sum over k of block (i, k) of `a` times block (k, j) of `b`: three loops as in `matmul_loops`,
     over blocks in place of numbers. Three blocks fit into a cache, where each number that is read
-    takes part in `size` products.
+    takes part in `size` products. ValueError unless both are matrices whose inner sizes are equal.
 
     >>> matmul_blocked(np.array([[1, 2], [3, 4]]), np.array([[10], [1]]), size=1).tolist()
     [[12], [34]]
     """
+    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[0]:
+        wanted = "expected (M, K) @ (K, N), two matrices of one inner size"
+        raise ValueError(f"matmul_blocked: {wanted}, got {a.shape} @ {b.shape}")
     (rows, inner), columns = a.shape, b.shape[1]
     c = np.zeros((rows, columns), a.dtype)
     for i in cut(rows, 1, size):
@@ -78,7 +83,8 @@ def conv2d_shifted(x, weight, bias, stride, padding, dilation, groups) -> np.nda
 
     y[n, :, i, j] = bias + Σ over a, b of W[a, b] · x[n, :, i · stride + a · dilation - padding, …]:
     a window of KH · KW places is so many products of a matrix (N · OH · OW, C), with nothing
-    repeated in memory, and as many passes over y, which is why it loses where C is small.
+    repeated in memory, and as many passes over y, which is why it loses where C is small. With
+    some hundred channels it wins: of columns that long, few fit into a cache at once.
     Shapes and settings are those of `conv2d_array`, the result has its channels last in memory.
 
     >>> x = np.arange(9.0).reshape(1, 1, 3, 3)
@@ -109,9 +115,9 @@ def gelu_and_slope(h: np.ndarray, slope: np.ndarray | None) -> None:
     """Turn numbers into their gelu, in place, and write its slope there into another array.
 
     With s = ½ (1 + tanh(u)), u = √(2/π) (h + 0.044715 h³): y = h s, and since s′ = 2 s (1 - s) u′,
-    the slope is s + 2 y (1 - s) u′. So tanh, the dearest of all passes, serves both; without
-    `slope`, None, only y is computed. Both are matrices, contiguous. `cut` makes blocks of rows
-    that stay in the cache from pass to pass.
+    the slope is s + 2 y (1 - s) u′. So one tanh of each number, the dearest of all passes, serves
+    both; without `slope`, None, only y is computed. Both are matrices, contiguous. `cut` makes
+    blocks of rows that stay in the cache from pass to pass: nothing as large as `h` is made.
 
     >>> h, slope = np.array([[0.0, 1.0]]), np.empty((1, 2))
     >>> gelu_and_slope(h, slope)
@@ -182,21 +188,22 @@ def loss_and_slope_array(x, target, ignore_index, reduction, kept) -> np.ndarray
 
     lᵢ = log Σ exp(xᵢ) - x[i, tᵢ], 0 where the label is `ignore_index`. Its slope is softmax(xᵢ),
     less 1 at the label; the exp and the sum that the loss needs anyway make the softmax. Slopes
-    (N, C) are appended to `kept`, unless that is None: rows of 0 where ignored. Reduction "none":
-    (N,); "sum"; "mean" over the labels that count, NaN without any.
+    (N, C) are appended to `kept`, unless that is None: 0 times the softmax where ignored. What an
+    ignored row holds, be it -inf or NaN, changes no loss. Reduction "none": (N,); "sum"; "mean"
+    over the labels that count, NaN without any. All passes over scores go through blocks of rows.
 
     >>> x, kept = np.array([[0.0, np.log(3)]]), []
     >>> print(loss_and_slope_array(x, np.array([0]), -100, "mean", kept).round(4), kept[0])
     1.3863 [[-0.75  0.75]]
     """
-    losses, slope = np.empty(len(x), x.dtype), np.empty_like(x)
+    losses, slope = np.zeros(len(x), x.dtype), np.empty_like(x)
     for some in cut(len(x), x.shape[1] * x.itemsize, CACHE_BYTES):
         e, counts = slope[some], target[some] != ignore_index
         own = np.arange(len(e)), np.where(counts, target[some], 0)
         np.subtract(x[some], x[some].max(axis=1, keepdims=True), out=e)
         score = e[own]
         sums = np.exp(e, out=e) @ np.ones(x.shape[1], x.dtype)
-        losses[some] = (np.log(sums) - score) * counts
+        np.subtract(np.log(sums), score, out=losses[some], where=counts)
         if kept is not None:
             e *= (counts / sums)[:, None]
             e[own] -= counts
@@ -363,7 +370,8 @@ def online(scores: Iterator[np.ndarray], values: Iterator[np.ndarray]) -> tuple:
     o = Σ exp(s - m) v. Where a tile brings a larger m, l and o are first multiplied by
     exp(old m - new m), and then get what is new. In the end they give o / l, and m + log l; for a
     row that saw nothing but -inf, 0 and +inf. Shapes: scores (..., R, C), values (..., C, D), one
-    or more of both -> (..., R, D) and (..., R, 1); scores may be overwritten.
+    or more of both -> (..., R, D) and (..., R, 1); scores may be overwritten. Of a tile nothing is
+    left when the next one comes: memory does not grow with their number.
     Source: Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018.
 
     >>> tiles = [np.zeros((1, 1)), np.log([[3.0]])]
@@ -892,7 +900,7 @@ BACKENDS = {
     "norm_pool": 1e-4,
     "shifted": 1e-5,
 }
-DEFAULT = tuple(name for name in BACKENDS if name != "shifted")  # which seldom pays
+DEFAULT = tuple(name for name in BACKENDS if name != "shifted")  # slower with few channels
 
 
 def call(below: Callable | None, module: Module, inputs: tuple, kwargs: dict):
@@ -1000,14 +1008,15 @@ FUSIONS = (("linear_gelu", _fuse_gelu), ("conv_pool", _fuse_pool), ("norm_pool",
 
 @profiling.flops(linear_gelu_array)
 def linear_gelu_flops(y, x, weight, bias, kept) -> int:
-    """Count the product, and nine for each gelu."""
-    return profiling.linear_flops(y, x, weight, bias) + 9 * y.size
+    """Count the product and each gelu, as for the plain ones."""
+    bent = profiling.count_flops(gelu_array, y, [y], {})
+    return profiling.linear_flops(y, x, weight, bias) + bent
 
 
 @profiling.flops(loss_and_slope_array)
 def loss_and_slope_flops(y, x, target, ignore_index, reduction, kept) -> int:
-    """Count largest, difference, exp and sum for each score, and logarithm and sum for each row."""
-    return 4 * x.size + 3 * len(x)
+    """Count as for the plain one."""
+    return profiling.count_flops(cross_entropy_array, y, [x, target], {})
 
 
 @profiling.flops(blocked_norm_array)
@@ -1030,17 +1039,23 @@ def packed_tiled_flops(y, heads, bias, is_causal, kept) -> int:
 
 @profiling.flops(conv_pool_array, few_pool_array)
 def conv_pool_flops(y, x, weight, bias, stride, padding, dilation, groups, pool, kept) -> int:
-    """Count each number of the convolution, and one comparison with the largest so far."""
+    """Count a convolution, relu of each of its numbers, and the pool."""
     size = conv_size(x, weight, (stride, padding, dilation))
-    each = 2 * weight[0].size + (bias is not None) + 1
-    return len(x) * math.prod(size) * len(weight) * each
+    z = np.broadcast_to(y.dtype.type(0), (len(x), len(weight), *size))  # its shape alone is needed
+    how = (stride, padding, dilation, groups)
+    return profiling.conv2d_flops(z, x, weight, bias, *how) + pool_flops(y, z, pool)
 
 
 @profiling.flops(norm_pool_array)
 def norm_pool_flops(y, x, weight, bias, mean, var, eps, training, pool, kept) -> int:
-    """Count the norm, and one comparison for each of its numbers."""
-    norm = profiling.batch_norm_flops(y, x, weight, bias, mean, var, eps, training)
-    return norm + x.size
+    """Count a norm, relu of each of its numbers, and the pool."""
+    norm = profiling.batch_norm_flops(x, x, weight, bias, mean, var, eps, training)
+    return norm + pool_flops(y, x, pool)
+
+
+def pool_flops(y, z, pool) -> int:
+    """Count relu of z, and the pool of that."""
+    return z.size + profiling.max_pool2d_flops(y, z, pool, pool, (0, 0))
 
 
 profiling.flops(conv2d_shifted)(profiling.conv2d_flops)

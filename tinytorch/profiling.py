@@ -280,6 +280,7 @@ class Memory:
         self.clock = clock
         self.changes = []  # (moment, bytes), below 0 when freed; appending needs no lock
         self._alive = {}  # weak references by the id of an owner; without them nothing is called
+        self._closed = []  # what was alive at `close`: weak references that call nothing, and bytes
 
     def track(self, array: np.ndarray) -> int:
         """Note that an array's memory is there, and, when it is freed, that it is not any more.
@@ -312,8 +313,25 @@ class Memory:
         return size
 
     def close(self) -> None:
-        """Watch no longer."""
+        """Watch no longer, until `reopen`."""
+        wholes = [reference() for reference in list(self._alive.values())]
         self._alive.clear()
+        self._closed += [(weakref.ref(one), one.nbytes) for one in wholes if one is not None]
+
+    def reopen(self) -> None:
+        """Go on after `close`: what was freed in between goes now, what is still there is tracked.
+
+        >>> memory, one, two = Memory(clock=lambda: 0.0), np.ones(2), np.ones(3)
+        >>> _ = memory.track(one), memory.track(two), memory.close()
+        >>> del two
+        >>> memory.reopen(), memory.timeline()[-1]
+        (None, (0.0, 16))
+        """
+        closed, self._closed = self._closed, []
+        for reference, size in closed:
+            self.changes.append((self.clock(), -size))
+            if (whole := reference()) is not None:
+                self.track(whole)
 
     def timeline(self) -> list[tuple[float, int]]:
         """Return the live bytes after each change: (moment, bytes).
@@ -441,17 +459,19 @@ class Profiler:
     def __enter__(self) -> Profiler:
         """Put `run` and `call` into the seams, and keep in `_below` who was there; note the moment.
 
-        RuntimeError if it is open.
+        The memory is reopened first: it was closed if this is not the first time. RuntimeError if
+        the profiler is open.
         """
         if self._opened is not None:
             raise RuntimeError("Profiler: it is open: make another one to open it within itself")
+        self.memory.reopen()
         with _lock:
             self._below = [set_runner(self.run), set_caller(self.call)]
         self._opened = self.clock()
         return self
 
     def __exit__(self, *error) -> None:
-        """Put back who was there, after an error too; watch no array and add the seconds up."""
+        """Put back who was there, after an error too; close the memory and add the seconds up."""
         self.seconds += self.clock() - self._opened
         self._opened = None
         with _lock:
@@ -663,9 +683,9 @@ def si(number: float, unit: str = "") -> str:
     """Return a number with a prefix: 1500 -> "1.5 k"."""
     if not number:
         return f"0 {unit}".rstrip()
+    number = float(f"{number:.3g}")  # first, as 999,600 is 1 M
     power = min(max(math.floor(math.log10(abs(number)) / 3 + 1e-9), -3), 4)
-    scaled = number / 1000**power
-    return f"{scaled:.3g} {'nµm kMGT'[power + 3].strip()}{unit}".rstrip()
+    return f"{number / 1000**power:.3g} {'nµm kMGT'[power + 3].strip()}{unit}".rstrip()
 
 
 def chrome_trace(profile: Profiler) -> dict:
@@ -731,16 +751,24 @@ class Machine(NamedTuple):
 
 
 def measure_machine(size: int = 1024, repeat: int = 5, clock=time.perf_counter) -> Machine:
-    """Return what this computer reached at best: in products of matrices, and in copying."""
+    """Return what this computer reached at best: in products of matrices, and in copying.
+
+    Where the clock is so coarse that it has not moved yet, the work goes on until it has, up to a
+    thousand times; RuntimeError if it stands still even then.
+    """
     a, b = np.ones((2, size, size), np.float32)
     source, target = np.ones((2, 16 * size * size), np.float32)
 
     def fastest(work):
         seconds = []
         for _ in range(repeat):
-            start = clock()
-            work()
-            seconds.append(clock() - start)
+            start, passed, times = clock(), 0, 0
+            while not passed > 0:
+                if times == 1000:
+                    raise RuntimeError(f"measure_machine: the clock stands still, at {start}")
+                work()
+                passed, times = clock() - start, times + 1
+            seconds.append(passed / times)
         return min(seconds)
 
     product, copy = fastest(lambda: a @ b), fastest(lambda: np.copyto(target, source))
@@ -748,8 +776,12 @@ def measure_machine(size: int = 1024, repeat: int = 5, clock=time.perf_counter) 
 
 
 def roofline(rows: list[Row], machine: Machine, width: int = 640, height: int = 400) -> str:
-    """Return an SVG: the machine's roof, and below it each row, on logarithmic axes."""
-    points = [(r.name, r.intensity, r.flops / r.seconds) for r in rows if r.flops and r.moved]
+    """Return an SVG: the machine's roof, and below it each row, on logarithmic axes.
+
+    A row that computes nothing, moves nothing, or was too short for the clock has no place there.
+    """
+    rows = [row for row in rows if row.flops and row.moved and row.seconds > 0]
+    points = [(row.name, row.intensity, row.flops / row.seconds) for row in rows]
     xs = [machine.ridge, *(x for _, x, _ in points)]
     left, right = (math.floor(math.log10(min(xs))) - 1, math.ceil(math.log10(max(xs))) + 1)
     top = math.ceil(math.log10(machine.flops_per_second) + 0.1)

@@ -73,7 +73,10 @@ def test_the_table_shows_every_row_in_columns(profile):
 
 @pytest.mark.parametrize(
     ("number", "text"),
-    [(0, "0"), (1, "1"), (999, "999"), (1000, "1 k"), (1.5e6, "1.5 M"), (2.5e-6, "2.5 µ")],
+    [
+        *((0, "0"), (1, "1"), (999, "999"), (1000, "1 k"), (1.5e6, "1.5 M"), (2.5e-6, "2.5 µ")),
+        *((999_499, "999 k"), (999_600, "1 M"), (0.9996, "1"), (-9.996e-4, "-1 m")),
+    ],
 )
 def test_a_number_has_a_prefix(number, text):
     """Three digits and a letter can be compared at a glance."""
@@ -81,11 +84,12 @@ def test_a_number_has_a_prefix(number, text):
 
 
 def test_the_roofline_is_a_picture_of_its_own():
-    """Well-formed, with a point and a name for each row that computes and moves."""
+    """Well-formed, with a point and a name for each row that computes, moves and takes time."""
     rows = [
         Row("a<b", 1, 1000, 100, 0, 0, 1e-6),
         Row("view", 1, 0, 0, 0, 0, 1e-6),
         Row("c&d", 1, 50, 100, 0, 0, 1e-6),
+        Row("short", 1, 50, 100, 0, 0, 0.0),
     ]
     tree = ElementTree.fromstring(roofline(rows, Machine(1e10, 1e9)))
     svg = "{http://www.w3.org/2000/svg}"
@@ -103,6 +107,15 @@ def test_a_machine_is_measured_by_its_fastest_run():
     machine = profiling.measure_machine(64, repeat=3, clock=lambda: next(times))
     assert machine == (2 * 64**3 / 0.5, 2 * 16 * 64 * 64 * 4 / 0.25)
     assert machine.ridge == pytest.approx(machine.flops_per_second / machine.bytes_per_second)
+
+
+def test_a_coarse_clock_is_waited_for():
+    """It moves at every fifth reading: work that it does not see is done again until it does."""
+    readings = iter(range(10**6))
+    machine = profiling.measure_machine(8, repeat=2, clock=lambda: next(readings) // 5)
+    assert machine.flops_per_second == 2 * 8**3 * 5  # five times within a second, at best
+    with pytest.raises(RuntimeError, match="the clock stands still, at 7"):
+        profiling.measure_machine(1, repeat=1, clock=lambda: 7)
 
 
 def test_losses_cost_their_softmax():

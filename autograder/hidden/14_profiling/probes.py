@@ -86,12 +86,16 @@ def ran(x, waits, names, kind):
         now[0] += waits[1]
         return len(inputs), y.nbytes
 
+    def counter(y, x, keep=None, scale=1):
+        now[0] += waits[1]
+        return y.size * scale
+
     profile = tt.Profiler(lambda: now[0])
     profile.memory = Memory()
     profile._stack().extend(names)
     now[0] = waits[2]
     tt.profiling.moved_bytes = moved_bytes
-    tt.profiling.flops(op)(lambda y, x, keep=None, scale=1: y.size * scale)
+    tt.profiling.flops(op)(counter)
     try:
         settings = {"scale": 3, "keep": {"w": np.zeros(5), "n": 1}} if kind == "keeps" else {}
         y = profile.run(op, [x], settings)
@@ -203,6 +207,41 @@ def entered(waits, fails):
         left = (tt.tensor.set_runner(before[0]), tt.layers.set_caller(before[1]))
     back = [left[0] == theirs.run, left[1] == theirs.call]
     return [calls, back, refused, [profile.seconds for profile in profiles]]
+
+
+def watched(sizes, fails):
+    """What a memory notes of arrays that go while a profiler is open, closed, and open again."""
+    now, arrays, weakref = [0.0], [], tt.profiling.weakref
+
+    class Watching(tt.Memory):  # as it should be, whatever `track` is
+        def track(self, array):
+            key, size = id(array), array.nbytes
+
+            def freed(_):
+                self._alive.pop(key, None)
+                self.changes.append((now[0], -size))
+
+            self._alive[key] = weakref.ref(array, freed)
+            self.changes.append((now[0], size))
+            return size
+
+    profile = tt.Profiler(lambda: now[0])
+    memory = profile.memory = Watching(lambda: now[0])
+    for _ in range(3):
+        try:
+            with profile:
+                del arrays[:1]
+                for size in sizes:
+                    now[0] += 1.0
+                    arrays.append(np.zeros(size))
+                    memory.track(arrays[-1])
+                if fails:
+                    raise ArithmeticError("as asked")
+        except ArithmeticError:
+            pass
+        now[0] += 1.0
+        arrays.pop()
+    return memory.changes[:]
 
 
 def summed(operations, live, calls):

@@ -163,9 +163,10 @@ def call_fails(agree, rng):
 
 @hidden("Profiler.call: into the seams and out again", points=6)
 def entering(agree, rng):
-    """Keep in `_below` who was there, put them back after an error too, add the seconds up."""
+    """Put back who was there, after an error too; reopen and close the memory; add seconds up."""
     for fails in (False, True):
         agree("entered", waits=rng.integers(1, 9, 3).astype(float).tolist(), fails=fails)
+        agree("watched", sizes=sizes(rng, 2), fails=fails)
 
 
 @hidden("summarize: sums and the peak", points=4)

@@ -7,14 +7,30 @@ import tinytorch as tt
 
 def blocked(a, b, size):
     """The product, and whether no block was larger than it may be."""
-    seen = [0]
+    seen, products = [0], {np.matmul, np.dot, np.einsum, np.inner, np.tensordot}
+
+    def bare(x):
+        return np.asarray(x) if isinstance(x, Noted) else x
 
     class Noted(np.ndarray):
-        def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
-            if ufunc is np.matmul:
-                seen.extend(n for x in inputs for n in np.shape(x))
-            plain = [np.asarray(x) for x in inputs]
-            return getattr(ufunc, method)(*plain, **kwargs)
+        def __array_ufunc__(self, ufunc, method, *inputs, out=(), **kwargs):
+            if out:
+                kwargs["out"] = tuple(map(bare, out))
+            found = self.noted(getattr(ufunc, method), ufunc, inputs, kwargs)
+            return out[0] if out else found
+
+        def __array_function__(self, function, types, inputs, kwargs):
+            if function not in products:
+                return super().__array_function__(function, types, inputs, kwargs)
+            return self.noted(function, function, inputs, kwargs)
+
+        def dot(self, other, *rest):
+            return self.noted(np.dot, np.dot, (self, other), {})
+
+        def noted(self, work, name, inputs, kwargs):
+            if name in products:
+                seen.extend(n for x in inputs if isinstance(x, np.ndarray) for n in x.shape)
+            return work(*map(bare, inputs), **{key: bare(x) for key, x in kwargs.items()})
 
     c = tt.acceleration.matmul_blocked(a.view(Noted), b.view(Noted), size)
     return [np.asarray(c), max(seen) <= size, a, b]
@@ -35,9 +51,27 @@ def shifted(x, weight, bias, stride, padding, dilation, groups):
     return [y, y.transpose(0, 2, 3, 1).flags.c_contiguous, x, weight]
 
 
+def shifted_in_place(x, weight):
+    """Whether a convolution holds less than a third of its columns, KH · KW copies of the image."""
+    import tracemalloc
+
+    tracemalloc.start()
+    tt.acceleration.conv2d_shifted(x, weight, None, (1, 1), (3, 3), (1, 1), 1)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return most < x.nbytes * weight[0, 0].size / 3
+
+
 def bent(h, budget):
-    """Gelu and its slope, and gelu alone, in the memory that was given."""
+    """Gelu and its slope, and gelu alone, in the memory that was given; is one tanh enough?"""
     tt.acceleration.CACHE_BYTES, given = budget, tt.acceleration.CACHE_BYTES
+    tanh, count = np.tanh, [0]
+
+    def counted(x, *args, **kwargs):
+        count[0] += np.size(x)
+        return tanh(x, *args, **kwargs)
+
+    np.tanh = counted
     try:
         both, alone, slope = h.copy(), h.copy(), np.full_like(h, np.nan)
         returned = [
@@ -45,8 +79,22 @@ def bent(h, budget):
             tt.acceleration.gelu_and_slope(alone, None),
         ]
     finally:
-        tt.acceleration.CACHE_BYTES = given
-    return [both, slope, alone, returned]
+        tt.acceleration.CACHE_BYTES, np.tanh = given, tanh
+    return [both, slope, alone, returned, count[0] <= 2 * h.size]
+
+
+def bent_in_blocks(h, times):
+    """Whether many rows are bent with less beside them than one copy of them."""
+    import tracemalloc
+
+    h = np.tile(h, (times, 1))
+    slope, less = np.empty_like(h), []
+    for wanted in (slope, None):
+        tracemalloc.start()
+        tt.acceleration.gelu_and_slope(h, wanted)
+        less.append(tracemalloc.get_traced_memory()[1] < 0.9 * h.nbytes)
+        tracemalloc.stop()
+    return less
 
 
 def fused(x, weight, bias, budget):
@@ -87,6 +135,25 @@ def lost(x, target, ignore_index, budget):
     return [found, x, target]
 
 
+def lost_in_blocks(x, target, times):
+    """Whether no pass is over half of the scores or more."""
+    most = [0]
+
+    class Noted(np.ndarray):
+        def __array_ufunc__(self, ufunc, method, *inputs, out=(), **kwargs):
+            if method != "at":
+                most.extend(x.nbytes for x in inputs if isinstance(x, Noted))
+            if out:
+                kwargs["out"] = tuple(np.asarray(array) for array in out)
+            plain = [np.asarray(x) if isinstance(x, Noted) else x for x in inputs]
+            found = getattr(ufunc, method)(*plain, **kwargs)
+            return out[0] if out else found
+
+    x, target = np.tile(x, (times, 1)), np.tile(target, times)
+    tt.acceleration.loss_and_slope_array(x.view(Noted), target, -100, "sum", [])
+    return max(most) < x.nbytes / 2
+
+
 def pulled(g, x, weight, budget):
     """The three gradients of a norm, and what was given."""
     given, tt.acceleration.CACHE_BYTES = tt.acceleration.CACHE_BYTES, budget
@@ -99,6 +166,19 @@ def pulled(g, x, weight, budget):
     finally:
         tt.acceleration.CACHE_BYTES = given
     return [list(found), inputs]
+
+
+def pulled_in_blocks(g, x, weight, times):
+    """Whether gradients of many rows are found with less beside them than one copy of them."""
+    import tracemalloc
+
+    g, x = np.tile(g, (times, 1)), np.tile(x, (times, 1))
+    mean, r = x.mean(axis=1, keepdims=True), 1 / x.std(axis=1, keepdims=True)
+    tracemalloc.start()
+    tt.acceleration.norm_gradients(g, x, weight, mean, r)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return most - x.nbytes < 0.9 * x.nbytes
 
 
 def averaged(scores, values, cuts):
@@ -117,6 +197,18 @@ def averaged(scores, values, cuts):
     pieces = np.split(values, cuts, axis=-2)
     y, total = tt.acceleration.online(tiles(), iter(pieces))
     return [y, np.nan_to_num(total, posinf=1e9, neginf=-1e9), max(most) <= 2, values]
+
+
+def averaged_in_tiles(scores, values, times):
+    """What many tiles give, and whether no more than a quarter of them was held at once."""
+    import tracemalloc
+
+    tiles = (scores * (number % 5) for number in range(times))
+    tracemalloc.start()
+    y, total = tt.acceleration.online(tiles, (values for _ in range(times)))
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return [y, total, most < scores.nbytes * times / 4]
 
 
 def taken(arrays):

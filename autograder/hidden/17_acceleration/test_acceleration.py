@@ -1,6 +1,7 @@
 """Hidden and shown checks of 17_acceleration; otter-grader runs this file in the trusted process.
 
-No check looks at a clock: that a fast form is one is seen by the blocks it makes.
+No check looks at a clock: that a fast form is one is seen by the blocks it makes, or by the memory
+that it holds, with limits that blocks of some times CACHE_BYTES keep.
 """
 
 import numpy as np
@@ -43,13 +44,17 @@ def matmul_random(agree, rng):
         agree("blocked", a=table(rng, m, k), b=table(rng, k, n), size=size, **DOUBLE)
 
 
-@hidden("matmul_blocked: dtypes, nothing to add", points=2)
-def matmul_kinds(agree, rng):
-    """The result has the dtype of `a`; a sum of no blocks is 0."""
+@hidden("matmul_blocked: dtypes, nothing to add, no product", points=2)
+def matmul_kinds(agree, refuses, rng):
+    """The dtype is that of `a`; a sum of no blocks is 0; inner sizes that differ are refused."""
     a, b = table(rng, 7, 9, dtype=np.float32), table(rng, 9, 4, dtype=np.float32)
     agree("blocked", a=a, b=b, size=4, **SINGLE)
     a, b = rng.integers(0, 9, (5, 0)), rng.integers(0, 9, (0, 3))
     agree("blocked", a=a, b=b, size=4)
+    good = {"a": table(rng, 2, 3), "b": table(rng, 3, 5), "size": 2}
+    for shape in ((4, 5), (2, 5), (3,), (1, 3, 5)):
+        refuses("blocked", ValueError, bad={**good, "b": table(rng, *shape)}, good=good)
+    refuses("blocked", ValueError, bad={**good, "a": table(rng, 3)}, good=good)
 
 
 PLAIN = {"stride": [1, 1], "padding": [0, 0], "dilation": [1, 1], "groups": 1}
@@ -63,11 +68,12 @@ def shifted_small(agree, rng):
 
 @hidden("conv2d_shifted: strides, padding, dilation", points=4)
 def shifted_random(agree, rng):
-    """Channels last in memory, and no columns."""
+    """Channels last in memory, and no columns: no place of an image is repeated."""
     x = table(rng, 2, 4, 7, 8)
     agree("shifted", x=x, weight=table(rng, 6, 4, 3, 2), bias=None, **PLAIN, **DOUBLE)
     how = {"stride": [2, 3], "padding": [2, 0], "dilation": [1, 2], "groups": 1}
     agree("shifted", x=x, weight=table(rng, 6, 4, 2, 3), bias=None, **how, **DOUBLE)
+    agree("shifted_in_place", x=table(rng, 1, 8, 40, 40), weight=table(rng, 8, 8, 7, 7))
 
 
 @hidden("conv2d_shifted: groups, bias, float32", points=4)
@@ -89,9 +95,10 @@ def gelu_small(agree, rng):
 
 @hidden("gelu_and_slope: blocks", points=4)
 def gelu_random(agree, rng):
-    """All rows, however they are cut; without a slope the same gelu."""
+    """All rows, in blocks, however they are cut; tanh of each once; without a slope the same."""
     for rows, columns in ((1, 1), (9, 5), (0, 3)):
         agree("bent", h=2 * table(rng, rows, columns), budget=80, **DOUBLE)
+    agree("bent_in_blocks", h=table(rng, 16, 1024, dtype=np.float32), times=256)
 
 
 @hidden("gelu_and_slope: large numbers, float32", points=4)
@@ -136,22 +143,29 @@ def loss_small(agree, rng):
 
 @hidden("loss_and_slope_array: ignored labels", points=5)
 def loss_random(agree, rng):
-    """Ignored rows have loss 0 and slope 0, and do not count in the mean, which may be NaN."""
+    """Ignored rows have loss 0, whatever they hold, and slope 0, and no part in the mean."""
     for ignored in (-100, 2):
         x, target = 3 * table(rng, 9, 4), rng.integers(0, 4, 9)
         target[[1, 5]] = ignored
         agree("lost", x=x, target=target, ignore_index=ignored, budget=70, **DOUBLE)
+        hidden = np.where(np.arange(4) == rng.integers(0, 2, (9, 1)), -np.inf, x)
+        target[target == 0], target[target == 1] = 2, 3  # classes 0 and 1 may be hidden
+        target[[1, 5]] = ignored
+        given = {"x": hidden, "target": target, "ignore_index": ignored, "finite": False}
+        agree("lost", **given, budget=70, **DOUBLE)
         target = np.full(9, ignored)
         agree("lost", x=x, target=target, ignore_index=ignored, budget=70, **DOUBLE)
 
 
 @hidden("loss_and_slope_array: blocks, large scores", points=3)
 def loss_large(agree, rng):
-    """Take the largest score of a row from all of them first."""
+    """Take the largest score of a row from all of them first; go through blocks of rows."""
     x, target = table(rng, 9, 4), rng.integers(0, 4, 9)
     agree("lost", x=x, target=target, ignore_index=-100, budget=70, **DOUBLE)
     x, target = 1000 * table(rng, 5, 3, dtype=np.float32), rng.integers(0, 3, 5)
     agree("lost", x=x, target=target, ignore_index=-100, budget=2**18, **SINGLE)
+    x, target = table(rng, 16, 256, dtype=np.float32), rng.integers(0, 256, 16)
+    agree("lost_in_blocks", x=x, target=target, times=512)
 
 
 @shown("norm_gradients: two rows", points=5)
@@ -163,10 +177,12 @@ def norm_small(agree, rng):
 
 @hidden("norm_gradients: blocks", points=5)
 def norm_blocks(agree, rng):
-    """Sums go over all blocks; nothing that is given is changed."""
+    """One walk through blocks of rows, sums over all; nothing that is given is changed."""
     for rows, size in ((11, 4), (7, 1), (4, 6)):
         x, weight, g = 2 + table(rng, rows, size), table(rng, size), table(rng, rows, size)
         agree("pulled", g=g, x=x, weight=weight, budget=150, **DOUBLE)
+    g, x, weight = (table(rng, *shape, dtype=np.float32) for shape in ((8, 512), (8, 512), (512,)))
+    agree("pulled_in_blocks", g=g, x=x, weight=weight, times=1024)
 
 
 @hidden("norm_gradients: shapes, float32", points=4)
@@ -190,13 +206,15 @@ def online_small(agree, rng):
 
 @hidden("online: many tiles, large scores", points=6)
 def online_random(agree, rng):
-    """Tiles of any width, whichever has the largest score; no tile outlives the next one."""
+    """Tiles of any width, whichever has the largest score; no tile outlives the next, no copy."""
     for lead, rows, keys in (((), 3, 7), ((2, 3), 2, 8)):
         scores, values = 3 * table(rng, *lead, rows, keys), table(rng, *lead, keys, 3)
         agree("averaged", scores=scores, values=values, cuts=[], **DOUBLE)
         agree("averaged", scores=scores, values=values, cuts=[1, 3, 4, 6], **DOUBLE)
         large = (400 * scores).astype(np.float32)
         agree("averaged", scores=large, values=values.astype(np.float32), cuts=[2, 5], **SINGLE)
+    scores, values = table(rng, 32, 64), table(rng, 64, 4)
+    agree("averaged_in_tiles", scores=scores, values=values, times=64, **DOUBLE)
 
 
 @hidden("online: rows that see nothing", points=6)
