@@ -18,8 +18,8 @@ import numpy as np
 from tinytorch.attention import MultiHeadAttention
 from tinytorch.autograd import no_grad, vjp
 from tinytorch.convolutions import Conv2d, conv2d, conv2d_array
-from tinytorch.embeddings import Embedding
-from tinytorch.layers import Linear, Module, linear, set_caller
+from tinytorch.embeddings import Embedding, embedding
+from tinytorch.layers import Linear, Module, _require_floats, linear, set_caller
 from tinytorch.profiling import flops, layer_by_layer
 from tinytorch.tensor import Tensor, apply, from_numpy
 
@@ -89,12 +89,16 @@ def choose_qparams(low, high, symmetric: bool = False, bits: int = 8) -> tuple:
 
 
 def along(values, axis: int | None, like: np.ndarray) -> np.ndarray:
-    """Return one value per channel in a shape that meets `axis` of `like`, in its dtype.
+    """Return one value per channel in a shape that meets `axis` of `like`.
 
-    >>> along([1, 2], 0, np.ones((2, 3), np.float32)).tolist()
-    [[1.0], [2.0]]
+    In the dtype of `like`, but in float32 at least: a scale is 0 as an integer, and may be in
+    float16.
+
+    >>> along([0.5, 2], 0, np.ones((2, 3), np.float16))
+    array([[0.5],
+           [2. ]], dtype=float32)
     """
-    values = np.asarray(values, like.dtype)
+    values = np.asarray(values, np.result_type(like, np.float32))
     if axis is None or not values.ndim:
         return values
     return values.reshape([-1 if i == axis % like.ndim else 1 for i in range(like.ndim)])
@@ -105,7 +109,8 @@ def quantize(x: np.ndarray, scale, zero_point, axis: int | None = None, bits: in
 
     Shapes: x any -> the same; with an axis, scale and zero_point have one number for each index
     along it. Halves round to even. What is in range is off by scale / 2 at most once it is
-    dequantized. Errors: ValueError for NaN, for which there is no integer.
+    dequantized. x may hold integers: all is computed in float32 at least, as `along` gives it.
+    Errors: ValueError for NaN, for which there is no integer.
 
     >>> quantize(np.array([-1.0, 0.0, 0.3, 9.9]), 0.1, -5)
     array([-15,  -5,  -2,  94], dtype=int8)
@@ -166,12 +171,13 @@ def quantize_array(x, axis: int | None = None, symmetric: bool = False, bits: in
 def int_matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return the product of two int8 matrices, exact, in int32: (M, K) @ (K, N) -> (M, N).
 
-    NumPy multiplies integers without BLAS, 16 to 64 times slower than float32. But float32 holds
-    every integer up to 2²⁴, and no sum of EXACT products of two int8 is larger: a float32 product
-    with K <= EXACT is exact. So cut K into parts of EXACT, make each product int32, and add those.
-    `b` becomes float32 only COLUMNS of its columns at a time, which stay in the cache: a copy of
-    all of it would take the memory that int8 saves. Errors: TypeError unless both are int8;
-    ValueError unless they are matrices that fit, and K < 2¹⁷, beyond which int32 may overflow.
+    NumPy multiplies integers without BLAS, ten times slower than float32 and more. But float32
+    holds every integer up to 2²⁴, and no sum of EXACT products of two int8 is larger: a float32
+    product with K <= EXACT is exact. So cut K into parts of EXACT, multiply these as float32, make
+    each product int32, and add those. `b` becomes float32 only COLUMNS of its columns at a time,
+    which stay in the cache: a copy of all of it would take the memory that int8 saves. Errors:
+    TypeError unless both are int8; ValueError unless they are matrices that fit, and K < 2¹⁷,
+    beyond which int32 may overflow.
 
     >>> int_matmul(np.array([[1, -2]], np.int8), np.array([[100], [-128]], np.int8))
     array([[356]], dtype=int32)
@@ -272,17 +278,17 @@ class HistogramObserver(MinMaxObserver):
         self.counts = np.zeros(bins, np.int64)  # of equal steps from -limit to limit
 
     def observe(self, x: np.ndarray) -> None:
-        """Count the numbers of x in `counts`, after widening the range to hold them all.
+        """Count the numbers of x in `counts`, zeros too, after widening the range to hold them all.
 
         The limit is a power of two. When a number is beyond it, it doubles: two neighbours become
         one and move to the middle half, so that nothing is lost.
         """
         super().observe(x)
-        if not x.size or self.low == self.high == 0:
+        if not x.size:
             return
         most = max(-self.low, self.high)
         if self.limit is None:
-            self.limit = 2.0 ** math.ceil(math.log2(most))
+            self.limit = 2.0 ** math.ceil(math.log2(most or SMALLEST))
         while self.limit < most:
             self.counts = np.pad(self.counts.reshape(-1, 2).sum(axis=1), len(self.counts) // 4)
             self.limit *= 2
@@ -302,8 +308,6 @@ class HistogramObserver(MinMaxObserver):
         """
         low, high = super().range()
         rest = self.counts.sum() * (1 - self.share) / 2
-        if self.limit is None:
-            return low, high
         edges = np.linspace(-self.limit, self.limit, len(self.counts) + 1)
         first = np.argmax(np.cumsum(self.counts) > rest)
         last = len(self.counts) - np.argmax(np.cumsum(self.counts[::-1]) > rest)
@@ -317,7 +321,8 @@ def quantized_linear_array(x, weight, scale, offset, input_scale, input_zero_poi
     in), in `int_matmul`, which gives Σ q w, int32. What is wanted is scale · input_scale · Σ (q -
     z) w + bias = scale · input_scale · Σ q w + offset: the part with z does not depend on x, and
     stands in `offset` (see `QuantizedLinear.from_float`). scale and offset have one number per
-    output. The result has the dtype of x.
+    output. The result has the dtype of x, a float, but is computed in float32 at least: float16
+    does not hold a sum beyond 65504.
 
     >>> weight = np.array([[1, 2]], np.int8)
     >>> x, settings = np.array([[0.5, 1.0]]), (np.array([2.0]), np.array([7.0]), 0.5, 0)
@@ -325,10 +330,10 @@ def quantized_linear_array(x, weight, scale, offset, input_scale, input_zero_poi
     [[12.0]]
     """
     rows = quantize(x.reshape(-1, x.shape[-1]), input_scale, input_zero_point)
-    y = int_matmul(rows, weight.T).astype(x.dtype)
+    y = int_matmul(rows, weight.T).astype(np.result_type(x, np.float32))
     y *= scale * input_scale
     y += offset
-    return y.reshape(*x.shape[:-1], len(weight))
+    return y.reshape(*x.shape[:-1], len(weight)).astype(x.dtype, copy=False)
 
 
 def quantized_conv2d_array(x, weight, scale, bias, input_scale, input_zero_point, **how):
@@ -337,22 +342,25 @@ def quantized_conv2d_array(x, weight, scale, bias, input_scale, input_zero_point
     x is quantized to int8 and its zero point subtracted, so that the padding's zeros are zeros;
     that and `weight`, int8 (out, C / groups, KH, KW), go through `conv2d_array` as float32. One
     product is at most 255 · 128, so that sums of 514 are exact: where a window has more numbers,
-    its channels are cut into parts, and the parts added in int32. Then y = scale · input_scale ·
-    sum + bias, one scale and bias per output, in the dtype of x. `how`: stride, padding, dilation,
-    groups.
+    its channels are cut into parts, and the parts added as integers; where one channel has more,
+    float64 holds its sum. Then y = scale · input_scale · sum + bias, one scale and bias per output,
+    in the dtype of x, computed in float32 at least. `how`: stride, padding, dilation, groups.
     """
-    q = quantize(x, input_scale, input_zero_point).astype(np.float32)
+    step = 2**24 // (255 * 128) // math.prod(weight.shape[2:])  # channels
+    exact, step, total = np.float32 if step else np.float64, max(step, 1), 0
+    whole = np.int32 if weight[0].size < 2**16 else np.int64  # 2¹⁶ · 255 · 128 < 2³¹
+    q = quantize(x, input_scale, input_zero_point).astype(exact)
     q -= along(input_zero_point, None, q)
     q = q.reshape(len(x), how["groups"], weight.shape[1], *x.shape[2:])
-    step, total = max(2**24 // (255 * 128) // math.prod(weight.shape[2:]), 1), 0
     for c in range(0, weight.shape[1], step):
-        part = q[:, :, c : c + step].reshape(len(x), -1, *x.shape[2:])
-        kernels = weight[:, c : c + step].astype(np.float32)
-        total += conv2d_array(part, kernels, None, **how).astype(np.int32)
-    y = total.astype(x.dtype)
+        part = q[:, :, c : c + step]
+        part = part.reshape(len(x), how["groups"] * part.shape[2], *x.shape[2:])
+        kernels = weight[:, c : c + step].astype(exact)
+        total += conv2d_array(part, kernels, None, **how).astype(whole)
+    y = total.astype(np.result_type(x, np.float32))
     y *= along(scale * input_scale, 1, y)
     y += along(bias, 1, y)
-    return y
+    return y.astype(x.dtype, copy=False)
 
 
 @flops(quantized_linear_array, quantized_conv2d_array)
@@ -408,6 +416,7 @@ class QuantizedLinear(QuantizedLayer):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `quantized_linear_array` of x."""
+        _require_floats("linear", x)
         return apply(quantized_linear_array, x, *self._buffers_in_order())
 
 
@@ -429,13 +438,21 @@ class QuantizedConv2d(QuantizedLayer):
         return made
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return `quantized_conv2d_array` of x."""
+        """Return `quantized_conv2d_array` of x; errors as in `conv2d`, but any float will do."""
+        _require_floats("conv2d", x)
+        shape, groups = self.weight.shape, self.how["groups"]
+        if x.ndim != 4 or shape[1] * groups != x.shape[1]:
+            wanted = "expected x (N, C, H, W), weight (O, C / groups, KH, KW), groups"
+            raise ValueError(f"conv2d: {wanted}, got {x.shape}, {shape} and {groups}")
         return apply(quantized_conv2d_array, x, *self._buffers_in_order(), **self.how)
 
 
 def quantized_embedding_array(x, values, scale) -> np.ndarray:
-    """Look rows of int8 up, and make floats of those alone: ids (...) -> (..., D)."""
-    return values[x] * scale[x][..., None]
+    """Look rows of int8 up, and make floats of those alone: ids (...) -> (..., D).
+
+    scale has one number for each id, (..., 1).
+    """
+    return values[x] * scale
 
 
 flops(quantized_embedding_array)(lambda y, *inputs: y.size)
@@ -457,8 +474,9 @@ class QuantizedEmbedding(Module):
         return from_numpy(dequantize(self.values.data, self.scale.data, 0, axis=0))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return `quantized_embedding_array` of the ids."""
-        return apply(quantized_embedding_array, x, self.values, self.scale)
+        """Return `quantized_embedding_array` of the ids; `embedding` finds scales, or refuses."""
+        scale = embedding(x, from_numpy(self.scale.data[:, None]))
+        return apply(quantized_embedding_array, x, self.values, scale)
 
     def extra_repr(self) -> str:
         """Show the shape of the table."""
@@ -492,13 +510,18 @@ WEIGHTS_ALONE = {Embedding: QuantizedEmbedding, MultiHeadAttention: QuantizedAtt
 
 
 def _kind(layer, kinds):
-    """What stands for a layer's kind in a table, or None."""
-    return next((made for kind, made in kinds.items() if isinstance(layer, kind)), None)
+    """What stands for a layer's kind in a table, or None; None too if it has a forward of its own.
+
+    What replaces a layer computes what the kind's own `forward` does, and would drop the rest.
+    """
+    known = type(layer).forward in FORWARDS
+    return next((made for kind, made in kinds.items() if known and isinstance(layer, kind)), None)
 
 
 def calibrate(model: Module, data: Iterable, observer: Callable = MinMaxObserver) -> dict:
     """Run a model on data; return the range of the inputs of each Linear and Conv2d it called.
 
+    A layer counts if `_kind` finds it in KINDS: not one of a class with a `forward` of its own.
     `data` yields inputs, or tuples and lists that begin with them, as a DataLoader does. Each layer
     gets an `observer()` of its own, which observes the array of the first input of each call.
     {layer: (low, high)}; a layer that is never called is not in it. Who stands in `set_caller` is
@@ -556,10 +579,12 @@ def replaced(value, make: Callable, done: dict):
 def quantize_model(model: Module, data: Iterable, observer: Callable = MinMaxObserver) -> Module:
     """Return a copy of a model in eval whose Linear and Conv2d are integer layers.
 
-    Their inputs' ranges come from `calibrate` on the data; `from_float` of KINDS makes each, and
-    `replaced` puts it in its place. Layers that the data never reached stay as they are; but a kind
-    of WEIGHTS_ALONE needs no range, and is made of the layer itself. The model does not change.
-    Errors: ValueError if no layer was reached.
+    Their inputs' ranges come from `calibrate` on the data, with the observer; `from_float` of what
+    stands in KINDS for a layer's kind makes each, and `replaced` puts it in its place. Layers that
+    the data never reached stay as they are; but a kind of WEIGHTS_ALONE needs no range, and is made
+    of the layer itself. `_kind` finds kinds: a layer of a class with a `forward` of its own has
+    none and stays, as nothing here would compute that. The model does not change. Errors:
+    ValueError if no layer was reached.
 
     >>> from tinytorch.layers import Sequential
     >>> quantize_model(Sequential(Linear(2, 3)), [Tensor([[1.0, 2.0]])])
@@ -632,8 +657,8 @@ flops(fake_quantize_array)(lambda y, *inputs, **how: 6 * y.size)
 class FakeQuant:
     """What the layers of fake-quantized training do to inputs and weights."""
 
-    def _become(self, layer, bits):
-        """Take over what the layer has, its parameters themselves included."""
+    def __init__(self, layer: Linear | Conv2d, bits: int = 8):
+        """Share the layer's parameters; round the weights to so many bits."""
         Module.__init__(self)
         for name, value in vars(layer).items():
             setattr(self, name, value)
@@ -655,10 +680,6 @@ class FakeQuant:
 class FakeQuantLinear(FakeQuant, Linear):
     """A Linear that computes in floats with the rounding that integers will bring."""
 
-    def __init__(self, layer: Linear, bits: int = 8):
-        """Share the layer's parameters; round the weights to so many bits."""
-        self._become(layer, bits)
-
     def forward(self, x: Tensor) -> Tensor:
         """Return `linear` of what is rounded."""
         return linear(*self._rounded(x), self.bias)
@@ -667,20 +688,21 @@ class FakeQuantLinear(FakeQuant, Linear):
 class FakeQuantConv2d(FakeQuant, Conv2d):
     """A Conv2d that computes in floats with the rounding that integers will bring."""
 
-    def __init__(self, layer: Conv2d, bits: int = 8):
-        """Share the layer's parameters; round the weights to so many bits."""
-        self._become(layer, bits)
-
     def forward(self, x: Tensor) -> Tensor:
         """Return `conv2d` of what is rounded."""
         how = (self.stride, self.padding, self.dilation, self.groups)
         return conv2d(*self._rounded(x), self.bias, *how)
 
 
+# What can be replaced, as it is known what it computes.
+FORWARDS = {one.forward for one in (*KINDS, *WEIGHTS_ALONE, FakeQuantLinear, FakeQuantConv2d)}
+
+
 def prepare_qat(model: Module, bits: int = 8) -> Module:
     """Return a copy of a model whose Linear and Conv2d round as integers will: train it further.
 
     Weights to so many bits. Eight are what `quantize_model` keeps; fewer are for experiments.
+    Layers of a class that has a `forward` of its own stay as they are, as in `quantize_model`.
     """
     levels(bits)
     fake = {Linear: FakeQuantLinear, Conv2d: FakeQuantConv2d}

@@ -43,6 +43,9 @@ __all__ = [
 ]
 
 
+PRODUCTS = 2**16  # so many products of a sparse layer are made at a time: they stay in the cache
+
+
 def magnitude_masks(weights: list[np.ndarray], sparsity: float) -> list[np.ndarray]:
     """Say which numbers stay when the smallest are dropped: for each array one of bools.
 
@@ -61,9 +64,10 @@ def magnitude_masks(weights: list[np.ndarray], sparsity: float) -> list[np.ndarr
 def prune(model: Module, sparsity: float, scope: str = "global") -> dict[str, np.ndarray]:
     """Set the smallest weights to 0, in place; return masks by name, for `apply_masks`.
 
-    Weights are the parameters of two axes or more: biases and norms are few, and stay. The scope
-    says among whom the smallest are sought by `magnitude_masks`: "global", all weights of the
-    model, or "layer", in each weight by itself. ValueError for another scope.
+    Weights are the parameters of two axes or more: biases and norms, which have one, are few, and
+    stay; a LayerNorm over several axes has several, and does not. The scope says among whom the
+    smallest are sought by `magnitude_masks`: "global", all weights of the model, or "layer", in
+    each weight by itself. ValueError for another scope.
 
     >>> model = Sequential(Linear(10, 10), Linear(10, 10))
     >>> masks = prune(model, sparsity=0.75, scope="layer")
@@ -114,7 +118,8 @@ def sparse_linear_array(
 
     Each output is the sum of its row's values, times what x has in their columns; a row without any
     gives 0. `np.add.reduceat` sums pieces, but for an empty one it returns the number that comes
-    next: ask it for the other rows only.
+    next: ask it for the other rows only. All products, of every row of x with every value, would
+    take far more memory than the layer saves: make PRODUCTS at a time, of a few rows of x or one.
 
     >>> matrix = compress_rows(np.array([[0.0, 5.0, 6.0], [0, 0, 0], [7, 0, 0]]))
     >>> sparse_linear_array(np.array([[1.0, 10.0, 100.0]]), *matrix, None).tolist()
@@ -228,7 +233,9 @@ def shrink_model(model: Sequential, share: float) -> Sequential:
     """Return a copy of a Sequential in which every layer but the last has a share of its outputs.
 
     Layers that have weights are Linear and Conv2d; of each, round(share · outputs) stay, at least
-    one, by `shrink` with the next one. A BatchNorm between is shrunk with them.
+    one, by `shrink` with the next one. A BatchNorm between is shrunk with them. What else stands
+    between must work channel by channel, as functions and layers without parameters are taken to:
+    ValueError for any other, which would meet fewer channels than it was made for.
 
     >>> model = Sequential(Linear(4, 10), np.abs, Linear(10, 6), Linear(6, 2))
     >>> [layer.weight.shape for layer in shrink_model(model, 0.5) if isinstance(layer, Linear)]
@@ -238,12 +245,23 @@ def shrink_model(model: Sequential, share: float) -> Sequential:
     places = [i for i, layer in enumerate(layers) if isinstance(layer, Linear | Conv2d)]
     for one, other in zip(places, places[1:], strict=False):
         keep = max(round(share * len(layers[one].weight)), 1)
-        norms = [i for i in range(one, other) if isinstance(layers[i], BatchNorm1d)]
-        given = [layers[i] for i in norms[:1]]
-        found = shrink(layers[one], layers[other], keep, *given)
-        for i, layer in zip((one, *norms[:1], other), found, strict=True):
+        sized = [i for i in range(one + 1, other) if _has_sizes(layers[i])]
+        norms = [layers[i] for i in sized]
+        if len(norms) > 1 or not all(isinstance(norm, BatchNorm1d) for norm in norms):
+            wanted = "expected at most one BatchNorm, and else no parameters, between two layers"
+            got = " and ".join(type(norm).__name__ for norm in norms)
+            raise ValueError(f"shrink_model: {wanted}, got {got}: take the parts to `shrink`")
+        found = shrink(layers[one], layers[other], keep, *norms)
+        for i, layer in zip((one, *sized, other), found, strict=True):
             layers[i] = layer
     return Sequential(*layers)
+
+
+def _has_sizes(layer: Callable) -> bool:
+    """Tell whether a layer was made for so many channels: it has parameters, buffers or a norm."""
+    if not isinstance(layer, Module):
+        return False
+    return bool(layer.state_dict()) or any(isinstance(m, BatchNorm1d) for m in layer.modules())
 
 
 def factorize(weight: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray]:
@@ -265,6 +283,8 @@ def rank_for(weight: np.ndarray, share: float) -> int:
     """Return the smallest rank that keeps this share of the sum of squares, at least 1.
 
     The sum of all squares of a matrix is Σ σᵢ², and of its best copy of rank r that of the first r.
+    Sums of the same numbers in another order differ by rounding: a share that is missed by 1e-12 of
+    all or less is kept.
 
     >>> [rank_for(np.diag([3.0, 2.0, 1.0]), share) for share in (0.5, 0.9, 1.0)]
     [1, 2, 3]
@@ -321,7 +341,8 @@ def distil(
 
     For every batch (x, target): the teacher's scores, in eval mode and without recording, then
     `distillation_loss` of the student's own, backward, and a step of the optimizer, which has the
-    student's parameters. The teacher has its modes back in the end, and no gradient.
+    student's parameters. The teacher has no gradient, and each of its modules the mode that it had
+    before, after an error too.
 
     >>> teacher, student = Linear(2, 3), Linear(2, 3)
     >>> batch = Tensor([[1.0, 0.0], [0.0, 1.0]]), Tensor([0, 2])
@@ -370,7 +391,8 @@ def cost_of(model: Module, x: Tensor, target: Tensor) -> Cost:
     nbytes is that of the arrays of all parameters and buffers, each array once; flops is what a
     `Profiler` counts while it runs, divided by N, rounded down; accuracy is the share of rows whose
     largest score, the first of equals, is at the target. Nothing is recorded, and modules have
-    their modes back.
+    their modes back, after an error too. Errors: ValueError that names the operations without a
+    counter, `uncounted`, as they would cost nothing.
 
     >>> layer = Linear(2, 2)
     >>> layer.weight.data[...], layer.bias.data[...] = np.eye(2), 0

@@ -1,6 +1,7 @@
 """Smaller models are smaller by nbytes, answer as they should, and students learn from teachers."""
 
 import doctest
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -129,6 +130,22 @@ def test_products_of_stored_rows_are_those_of_the_matrix(shape, density):
     assert [int(n) for n in matrix[2][[0, -1]]] == [0, np.count_nonzero(weight)]
 
 
+def test_products_of_stored_rows_take_little_memory():
+    """256 rows and 26,214 numbers are 27 MB of products; the answer is half a megabyte."""
+    rng = np.random.default_rng(0)
+    weight, x = (rng.normal(0, 1, (n, 512)).astype(np.float32) for n in (512, 256))
+    weight[magnitude_masks([weight], 0.1)[0]] = 0
+    matrix = compress_rows(weight)
+    tracemalloc.start()
+    try:
+        y = sparse_linear_array(x, *matrix, None)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 2e6
+    np.testing.assert_allclose(y, x @ weight.T, atol=1e-4)
+
+
 def test_stored_rows_are_those_of_scipy():
     """Its CSR has the same three arrays."""
     sparse = pytest.importorskip("scipy.sparse")
@@ -176,6 +193,33 @@ def test_a_convolutional_network_shrinks_and_learns_on(share):
     assert y.shape == (5, 10) and model[0].weight.grad is None
     target = Tensor([0] * 5)
     assert share == 1 or cost_of(small, x, target).flops < cost_of(model, x, target).flops
+
+
+@pytest.mark.parametrize(
+    ("between", "got"),
+    [
+        ([Sequential(Linear(4, 4), tt.relu)], "Sequential"),
+        ([tt.LayerNorm(4)], "LayerNorm"),
+        ([tt.BatchNorm1d(4), tt.relu, tt.BatchNorm1d(4)], "BatchNorm1d and BatchNorm1d"),
+        ([Sequential(tt.BatchNorm1d(4, affine=False, track_running_stats=False))], "Sequential"),
+    ],
+    ids=["nested", "norm", "two norms", "norm without numbers"],
+)
+def test_layers_between_that_would_no_longer_fit_are_refused(between, got):
+    """They were made for all channels: what came back would fail when it is called."""
+    model = Sequential(Linear(3, 4), *between, Linear(4, 2))
+    assert model(tt.randn(5, 3)).shape == (5, 2)
+    with pytest.raises(ValueError, match=f"shrink_model: .* got {got}:"):
+        shrink_model(model, 0.5)
+
+
+def test_layers_between_without_numbers_stay_and_norms_must_fit():
+    """Activations and what is nested of them; but a norm that comes after Flatten has places."""
+    model = Sequential(Linear(3, 4), Sequential(tt.ReLU(), tt.Dropout(0.5)), Linear(4, 2))
+    assert shrink_model(model, 0.5)(tt.randn(5, 3)).shape == (5, 2)
+    flat = [tt.Conv2d(1, 2, 1), tt.Flatten(), tt.BatchNorm1d(8), Linear(8, 2)]
+    with pytest.raises(ValueError, match="a norm for 2 outputs, got BatchNorm1d"):
+        shrink_model(Sequential(*flat), 0.5)
 
 
 def test_shrinking_changes_nothing_that_was_given():
@@ -257,6 +301,24 @@ def test_masks_of_other_models_are_refused_and_none_prune_nothing():
     with pytest.raises(KeyError):
         apply_masks(Linear(2, 2), {"0.weight": np.ones((2, 2), bool)})
     assert prune(tt.LayerNorm(3), 0.5) == {}
+    assert list(prune(tt.LayerNorm((2, 3)), 0.5)) == ["weight", "bias"]
+
+
+def test_rounding_costs_no_rank():
+    """Of all squares the last sum may be short by a bit, in some matrices: argmax would say 1."""
+    for sizes in np.random.default_rng(0).uniform(1, 2, (64, 32)):
+        assert rank_for(np.diag(sizes), 1.0) == 32
+
+
+def test_operations_without_a_counter_have_no_cost_that_could_be_told():
+    """They are named, and not taken for free."""
+
+    def doubled(x):
+        return 2 * x
+
+    model = Sequential(Linear(2, 2), lambda x: tt.tensor.apply(doubled, x))
+    with pytest.raises(ValueError, match="cost_of: .* got doubled: give each a counter"):
+        cost_of(model, tt.randn(3, 2), Tensor([0, 1, 0]))
 
 
 def test_costs_compare_in_one_line():

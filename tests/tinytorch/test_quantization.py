@@ -121,6 +121,14 @@ def test_what_is_in_range_is_off_by_half_a_step_at_most(bits, symmetric):
         assert dequantize(quantize(np.zeros(1), scale, zero_point), scale, zero_point) == 0
 
 
+@pytest.mark.parametrize("dtype", [bool, np.int8, np.int64, np.float16, np.float32, np.float64])
+def test_any_numbers_are_quantized_with_the_scale_that_is_given(dtype):
+    """Half a step is 0 as an integer, and the smallest scale is in float16."""
+    x = np.array([0, 1, 1], dtype)
+    assert quantize(x, 0.5, 0).tolist() == [0, 2, 2]
+    assert quantize(x, quantization.SMALLEST, 3).tolist() == [3, 127, 127]
+
+
 def test_numbers_out_of_range_go_to_its_ends():
     """Infinity too, without a warning."""
     x = np.array([np.inf, -np.inf, 1e30, -1e30], np.float32)
@@ -152,12 +160,24 @@ def test_a_histogram_loses_no_number_when_its_range_grows():
     """Bins merge in pairs, so that the counts are those of all numbers in the end."""
     observer, rng = HistogramObserver(bins=64), np.random.default_rng(0)
     arrays = [rng.normal(0, 4.0**i, 100) for i in range(6)]
-    for x in [np.zeros(3), np.zeros(0), *arrays]:
+    arrays = [np.zeros(3), np.zeros(0), *arrays, np.zeros(2)]
+    for x in arrays:
         observer.observe(x)
     whole = np.concatenate(arrays)
     assert observer.counts.sum() == whole.size
     want = np.histogram(whole, 64, (-observer.limit, observer.limit))[0]
     np.testing.assert_array_equal(observer.counts, want)
+
+
+def test_a_histogram_counts_zeros_before_the_first_number_as_those_after_it():
+    """The order of what is shown changes nothing, and zeros alone have the range 0 to 0."""
+    first, last = (HistogramObserver(share=0.9) for _ in range(2))
+    first.observe(np.zeros(99, np.float32))
+    assert first.range() == (0.0, 0.0)
+    first.observe(np.ones(1, np.float32))
+    last.observe(np.ones(1, np.float32)), last.observe(np.zeros(99, np.float32))
+    assert first.range() == last.range()
+    np.testing.assert_array_equal(first.counts, last.counts)
 
 
 def test_a_histogram_cuts_off_an_outlier_and_min_max_does_not():

@@ -52,19 +52,61 @@ def multiplied(a, b, turned):
     return tt.int_matmul(a, np.ascontiguousarray(b.T).T if turned else b)
 
 
+def long_product(inner):
+    """The largest sum that so many products have."""
+    a = np.full((1, inner), -128, np.int8)
+    return tt.int_matmul(a, a.T)
+
+
 def largest_array(rows, inner, columns):
-    """Whether the right-hand side was ever float32 as a whole."""
-    seen = []
+    """Whether the right-hand side was ever float32 as a whole: by the memory that was taken."""
+    import tracemalloc
+
+    a, b = np.ones((rows, inner), np.int8), np.ones((inner, columns), np.int8)
+    tracemalloc.start()
+    try:
+        result = tt.int_matmul(a, b)
+        return [result, tracemalloc.get_traced_memory()[1] < 2 * b.size]
+    finally:
+        tracemalloc.stop()
+
+
+def multiplied_in(a, b):
+    """The dtypes other than float32 in which parts of a and b were multiplied.
+
+    A kind of array sees it, and for as long as this runs `np.array` and its like keep that kind.
+    What is copied in another way is not seen, and held to be right.
+    """
+    from functools import partial
+    from types import SimpleNamespace
+
+    module, seen = tt.quantization, set()
 
     class Watched(np.ndarray):
-        def astype(self, dtype, *rest, **settings):
-            seen.append(self.size)
-            return np.asarray(self).astype(dtype, *rest, **settings)
+        def __array_ufunc__(self, ufunc, method, *inputs, **settings):
+            arrays = [*inputs, *(settings.pop("out", None) or ())]
+            arrays = [x.view(np.ndarray) if isinstance(x, Watched) else x for x in arrays]
+            if ufunc in (np.matmul, np.multiply):
+                seen.add(str(np.dtype(settings.get("dtype") or np.result_type(*arrays[:2]))))
+            if len(arrays) > len(inputs):
+                settings["out"] = tuple(arrays[len(inputs) :])
+            return getattr(ufunc, method)(*arrays[: len(inputs)], **settings)
 
-    a = np.ones((rows, inner), np.int8)
-    b = np.ones((inner, columns), np.int8).view(Watched)
-    result = np.asarray(tt.int_matmul(a, b))
-    return [result, max(seen, default=inner * columns) < inner * columns]
+        def __array_function__(self, function, types, inputs, settings):
+            result = super().__array_function__(function, types, inputs, settings)
+            if function in (np.dot, np.inner, np.einsum, np.tensordot):
+                seen.add(str(result.dtype))
+            return result
+
+    keeping = SimpleNamespace(**vars(np))
+    keeping.array, keeping.asarray = partial(np.array, subok=True), np.asanyarray
+    keeping.ascontiguousarray = partial(np.asanyarray, order="C")
+    given, module.np = module.np, keeping
+    try:
+        result = tt.int_matmul(a.view(Watched), b.view(Watched))
+        return [np.asarray(result), sorted(seen - {"float32"})]
+    finally:
+        module.np = given
 
 
 def observed(kind, settings, arrays):
@@ -167,41 +209,39 @@ def pulled(x, g, scale, zero_point, axis, bits):
 
 def calibrated(weights, batches, fails, training):
     """Ranges by layer, who is in the seam and in which mode the model is, in and afterwards."""
-    seen, calls = [], []
+    called, states, calls = [], [], []
 
     class Watching:
-        low = high = None
+        low = high = 0.0
 
         def observe(self, x):
             calls.append(x.copy())
-            self.low = min(x.min(), self.low or 0.0)
-            self.high = max(x.max(), self.high or 0.0)
+            self.low, self.high = min(float(x.min()), self.low), max(float(x.max()), self.high)
 
         def range(self):
-            return float(self.low), float(self.high)
+            return self.low, self.high
 
     class Net(tt.Module):
-        def __init__(self):
-            super().__init__()
-            self.parts = {"a": tt.Linear(*weights[0].shape[::-1]), "b": [tt.Identity()]}
-            self.last = tt.Linear(*weights[1].shape[::-1])
-            self.spare = tt.Linear(2, 2)
-            for layer, weight in zip((self.parts["a"], self.last), weights, strict=True):
-                layer.weight.data[...], layer.bias.data[...] = weight, 0
-
         def forward(self, x):
-            y = self.parts["b"][0](self.parts["a"](x))
+            y = self.parts["b"][0](self.parts["a"](x).reshape(-1, 3, 1, 1)).reshape(-1, 3)
             apart = tt.profiling.is_layer_by_layer()
-            seen.append([self.training, self.last.training, y.requires_grad, apart])
-            if fails and len(seen) == len(batches):
+            states.append([self.training, self.last.training, y.requires_grad, apart])
+            if fails and len(states) == len(batches):
                 raise ArithmeticError("as asked")
-            return self.last(y)
+            return self.own(self.last(y))
 
     def caller(module, inputs, kwargs):
-        seen.append(type(module).__name__)
+        called.append(type(module).__name__)
         return module.forward(*inputs, **kwargs)
 
+    Own = type("Own", (tt.Linear,), {"forward": lambda self, x: x})
+    layers = [tt.Linear(2, 3), tt.Conv2d(3, 3, 1), tt.Linear(3, 2), tt.Linear(2, 2), Own(2, 2)]
+    for layer, weight in zip(layers, weights, strict=False):
+        layer.weight.data[...], layer.bias.data[...] = weight.reshape(layer.weight.shape), 0
     model = Net().train(training)
+    model.parts, (model.last, model.spare, model.own) = {"a": layers[0], "b": layers[1:2]}, layers[
+        2:
+    ]
     model.last.train(not training)
     first, second, third = map(tt.Tensor, batches)
     before, ranges = tt.layers.set_caller(caller), {}
@@ -211,47 +251,53 @@ def calibrated(weights, batches, fails, training):
         pass
     finally:
         back = tt.layers.set_caller(before) is caller
-    layers = [model.parts["a"], model.last, model.spare]
     found = [list(ranges[one]) if one in ranges else None for one in layers]
-    return [found, back, [model.training, model.last.training], seen, calls]
+    return [found, back, [model.training, model.last.training], called, states, calls]
 
 
-def quantized_model(weights, x, called):
-    """Which layers of a copy are integer ones, and that the model is as it was.
+def quantized_model(x, called):
+    """Which layers of a copy are integer ones, of which kind, and that the model is as it was.
 
-    `calibrate` and `from_float` are this probe's own, so that only the replacement is seen.
+    `calibrate` and what KINDS and WEIGHTS_ALONE hold are this probe's own, so that only the
+    replacement is seen.
     """
-    module, made = tt.quantization, []
+    module, made, observers = tt.quantization, [], []
 
-    class Stand(tt.Module):
-        def __init__(self, layer, low, high):
-            super().__init__()
-            made.append([layer.weight.data, low, high])
+    def stand(name):
+        def start(self, layer, *ends):
+            tt.Module.__init__(self)
+            made.append([name, float(next(iter(layer.parameters())).data.flat[0]), *ends])
 
+        members = {"__init__": start, "from_float": classmethod(lambda cls, *given: cls(*given))}
+        return type(name, (tt.Module,), members)
+
+    class Own(tt.Embedding):
         def forward(self, x):
-            return x * 2
-
-    class Kind:
-        from_float = staticmethod(Stand)
+            return x
 
     shared = tt.Linear(3, 3)
-    model = tt.Sequential(tt.Linear(3, 3), tt.Sequential(shared, tt.Identity()), shared)
-    layers = [model[0], shared]
-    for layer, weight in zip(layers, weights, strict=True):
-        layer.weight.data[...] = weight
-    given, kinds = module.calibrate, dict(module.KINDS)
+    layers = [tt.Linear(3, 3), tt.Sequential(shared, tt.Identity()), shared, tt.Conv2d(1, 1, 1)]
+    layers += [tt.Embedding(2, 2), tt.MultiHeadAttention(2, 1), Own(2, 2)]
+    model = tt.Sequential(*layers)
+    for number, parameter in enumerate(model.parameters()):
+        parameter.data[...] = number
+    tables = [module.KINDS, module.WEIGHTS_ALONE]
+    given, kinds = module.calibrate, [dict(table) for table in tables]
 
     def calibrate(copy, data, observer=None):
-        list(data)
-        found = [copy[0], copy[1][0]]
+        list(data), observers.append(observer is Own)
+        found = [copy[0], copy[1][0], copy[3]]
         return {one: (-1.0, float(i)) for i, one in enumerate(found) if i in called}
 
-    module.calibrate, module.KINDS[tt.Linear] = calibrate, Kind
+    module.calibrate = calibrate
+    for table in tables:
+        table.update({kind: stand(f"Integer{kind.__name__}") for kind in table})
     try:
-        copy = tt.quantize_model(model, [tt.Tensor(x)])
+        copy = tt.quantize_model(model, [tt.Tensor(x)], Own)
         inside = [type(one).__name__ for one in copy.modules()]
-        same = [model[0] is layers[0], model[2] is shared, model.training, copy.training]
-        return [inside, copy[1][0] is copy[2], same, made, copy is model]
+        same = [model[i] is one for i, one in enumerate(layers)] + [model.training, copy.training]
+        return [inside, copy[1][0] is copy[2], same, made, copy is model, observers]
     finally:
         module.calibrate = given
-        module.KINDS.update(kinds)
+        for table, before in zip(tables, kinds, strict=True):
+            table.update(before)

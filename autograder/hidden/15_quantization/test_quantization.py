@@ -114,8 +114,10 @@ def int_matmul_exact(agree, rng):
 
 @hidden("int_matmul: no copy of all, no other dtype", points=4)
 def int_matmul_blocks(agree, refuses, rng):
-    """The right-hand side becomes float32 in parts only; other integers are not exact: refuse."""
-    agree("largest_array", rows=2, inner=int(rng.integers(30, 60)), columns=300)
+    """b becomes float32 in parts, which BLAS multiplies; what is not exact, or too long: refuse."""
+    agree("largest_array", rows=2, inner=int(rng.integers(900, 1000)), columns=2000)
+    agree("multiplied_in", a=integers(rng, 3, 1100), b=integers(rng, 1100, 150))
+    refuses("long_product", ValueError, bad={"inner": 2**17}, good={"inner": 2**17 - 1})
     good = {"a": integers(rng, 2, 3), "b": integers(rng, 3, 2), "turned": False}
     refuses("multiplied", TypeError, bad={**good, "a": np.ones((2, 3), np.int16)}, good=good)
     refuses("multiplied", ValueError, bad={**good, "b": integers(rng, 2, 2)}, good=good)
@@ -202,7 +204,8 @@ def pulling(agree, rng):
 def calibrating(agree, rng):
     """In eval and without recipes; who was in the seam is called, and back after an error too."""
     for fails, training in ((False, True), (True, False)):
-        weights = [rng.normal(0, 1, (3, 2)).astype(np.float32), np.ones((2, 3), np.float32)]
+        shapes = ((3, 2), (3, 3), (2, 3))
+        weights = [rng.normal(0, 1, shape).astype(np.float32) for shape in shapes]
         batches = [rng.normal(0, 1, (4, 2)).astype(np.float32) for _ in range(3)]
         inputs = {"weights": weights, "batches": batches}
         agree("calibrated", **inputs, fails=fails, training=training, rtol=1e-5, atol=1e-6)
@@ -210,10 +213,9 @@ def calibrating(agree, rng):
 
 @hidden("calibrate: a copy with other layers", points=7)
 def replacing(agree, refuses, rng):
-    """Each layer that has a range, wherever it stands, a shared one once; the model stays."""
-    weights = [rng.normal(0, 1, (3, 3)).astype(np.float32) for _ in range(2)]
+    """Each layer with a range or that needs none, by its kind, a shared one once; in a copy."""
     x = rng.normal(0, 1, (2, 3)).astype(np.float32)
-    for called in ([0, 1], [1], [0]):
-        agree("quantized_model", weights=weights, x=x, called=called)
-    good = {"weights": weights, "x": x, "called": [0]}
+    for called in ([0, 1, 2], [1], [0, 2]):
+        agree("quantized_model", x=x, called=called)
+    good = {"x": x, "called": [0]}
     refuses("quantized_model", ValueError, bad={**good, "called": []}, good=good)

@@ -85,7 +85,7 @@ def rows_kinds(agree, rng):
 
 @hidden("compress_rows: products", points=11)
 def rows_products(agree, rng):
-    """The sum of each row's numbers times x in their columns; an empty row gives its bias or 0."""
+    """The sum of each row's numbers times x in their columns, a few rows of x at a time."""
     for dtype, close in ((np.float64, DOUBLE), (np.float32, SINGLE)):
         for weight in (holes(rng, 5, 4, dtype=dtype), np.zeros((3, 4), dtype)):
             rows, columns = np.nonzero(weight)
@@ -95,6 +95,9 @@ def rows_products(agree, rng):
             for x in (table(rng, 3, 4, dtype=dtype), table(rng, 2, 3, 4, dtype=dtype)):
                 for bias in (None, table(rng, len(weight), dtype=dtype)):
                     agree("sparse", x=x, **parts, bias=bias, **close)
+    values, starts = table(rng, 3000), np.arange(0, 3001, 50).astype(np.uint16)
+    columns = np.tile(np.arange(50), 60).astype(np.uint8)
+    agree("sparse_peak", x=table(rng, 300, 50), values=values, columns=columns, starts=starts)
 
 
 @shown("strongest: rows by their norm", points=4)
@@ -121,15 +124,19 @@ def strongest_shrink(agree, refuses, rng):
     def layer(*shape):
         return [table(rng, *shape, dtype=np.float32), table(rng, shape[0], dtype=np.float32)]
 
-    dense = {"first": layer(6, 3), "second": layer(2, 6), "norm": None, "keep": 4}
+    plain = {"norm": None, "groups": 1}
+    dense = {**plain, "first": layer(6, 3), "second": layer(2, 6), "keep": 4}
     agree("shrunk", **dense, kinds=["linear", "linear"])
     bare = {"first": [dense["first"][0], None], "second": [dense["second"][0], None]}
     agree("shrunk", **{**dense, **bare}, kinds=["linear", "linear"])
-    convs = {"first": layer(5, 2, 3, 3), "second": layer(3, 5, 2, 2), "keep": 2}
-    agree("shrunk", **convs, norm=table(rng, 5, dtype=np.float32), kinds=["conv", "conv"])
+    convs = {**plain, "first": layer(5, 2, 3, 3), "second": layer(3, 5, 2, 2), "keep": 2}
+    convs |= {"norm": table(rng, 5, dtype=np.float32), "kinds": ["conv", "conv"]}
+    agree("shrunk", **convs)
     flat = {**convs, "second": layer(2, 20), "norm": None, "kinds": ["conv", "linear"]}
     agree("shrunk", **flat)
     refuses("shrunk", ValueError, bad={**flat, "second": layer(2, 18)}, good=flat)
+    one = {**flat, "first": layer(4, 1, 3, 3), "second": layer(2, 4)}
+    refuses("shrunk", ValueError, bad={**one, "groups": 2}, good=one)
 
 
 @hidden("factorize: the nearest product", points=5)
@@ -145,7 +152,8 @@ def factorize_kinds(agree, refuses, rng):
 
 @hidden("factorize: a rank that keeps enough", points=7)
 def factorize_rank(agree, refuses, rng):
-    """Shares of the sum of squares."""
+    """Shares of the sum of squares; what rounding takes of a sum does not count."""
+    agree("full_ranks", sizes=rng.uniform(1, 2, (64, 32)))
     u, _ = np.linalg.qr(table(rng, 4, 4))
     weight = u * rng.permutation([4.0, 3.0, 2.0, 1.0])
     shares = [0.0, 0.5, 0.6, 0.8, 0.95, 1.0]
@@ -184,23 +192,28 @@ def soft_kinds(agree, refuses, rng):
 
 @hidden("distillation_loss: train a student", points=7)
 def soft_train(agree, rng):
-    """The teacher in eval mode, without a gradient, and its modes back in the end."""
+    """The teacher in eval mode, unrecorded, and its modes back in the end, after an error too."""
     weights = [table(rng, 3, 2, dtype=np.float32) for _ in range(2)]
     x, target = table(rng, 2, 4, 2, dtype=np.float32), rng.integers(0, 3, (2, 4))
     case = {"weights": weights, "x": x, "target": target, "epochs": 2}
-    agree("taught", **case, settings={"temperature": 2.0, "alpha": 0.6}, **SINGLE)
-    agree("taught", **case, settings={}, **SINGLE)
+    for settings in ({"temperature": 2.0, "alpha": 0.6}, {}):
+        agree("taught", **case, settings=settings, fails=False, **SINGLE)
+    agree("taught", **case, settings={}, fails=True)
 
 
 @hidden("cost_of: bytes and FLOPs", points=4)
 def cost_small(agree, rng):
     """Buffers count, what is shared counts once, and FLOPs are those of one sample."""
     x, target = table(rng, 5, 3, dtype=np.float32), rng.integers(0, 4, 5)
-    agree("measured", sizes=[3, 4], seed=int(rng.integers(99)), x=x, target=target)
+    case = {"sizes": [3, 4], "seed": int(rng.integers(99)), "x": x, "target": target}
+    agree("measured", **case, fails=False)
 
 
 @hidden("cost_of: accuracy and modes", points=4)
-def cost_more(agree, rng):
-    """In eval mode, where dropout drops nothing; and every module has its mode back."""
+def cost_more(agree, refuses, rng):
+    """In eval mode, where dropout drops nothing; modes come back; what is uncounted is refused."""
     x, target = table(rng, 40, 6, dtype=np.float32), rng.integers(0, 2, 40)
-    agree("measured", sizes=[6, 2], seed=int(rng.integers(99)), x=x, target=target)
+    case = {"sizes": [6, 2], "seed": int(rng.integers(99)), "x": x, "target": target}
+    for fails in (False, True):
+        agree("measured", **case, fails=fails)
+    refuses("counted", ValueError, "twice", bad={"named": False}, good={"named": True})
