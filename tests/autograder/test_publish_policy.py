@@ -334,20 +334,30 @@ def test_a_dry_run_of_a_new_grading_compares_it_with_what_is_published(course, d
     assert standing(course) == [100 - LOST.points] and regrade(sources).changes() == []
 
 
+def cloned(course):
+    """Return a clone of the scores repository, the one report in it, and what that says."""
+    clone = course.folder / "theirs"
+    git(course.folder, "clone", "--quiet", str(course.scores), str(clone))
+    (path,) = clone.glob("reports/*/*.json")
+    return clone, path, json.loads(path.read_bytes())
+
+
+def forge(clone):
+    """Push what was changed there, as whoever can write to it may."""
+    git(clone, "add", "--all")
+    git(clone, "-c", "user.name=x", "-c", "user.email=x@y.org", "commit", "--quiet", "-m", "Forge")
+    git(clone, "push", "--quiet", "origin", "HEAD:main")
+
+
 def test_a_report_that_nobody_signed_is_not_signed_by_a_regrade(course, due, sources):
     """Whoever can write to the scores repository could else have any points signed; it is told."""
     alice = course.github.add("alice")
     push(alice, 1, HOUR)
     course.deliver()
-    clone = course.folder / "theirs"
-    git(course.folder, "clone", "--quiet", str(course.scores), str(clone))
-    (path,) = clone.glob("reports/*/*.json")
-    report = json.loads(path.read_bytes())
+    clone, path, report = cloned(course)
     report["assignments"][0]["score"] |= {"raw_points": 50, "points": 45}
     path.write_text(json.dumps(report), encoding="utf-8")
-    identity = ("-c", "user.name=x", "-c", "user.email=x@example.org")
-    git(clone, *identity, "commit", "--quiet", "--all", "--message", "forge")
-    git(clone, "push", "--quiet", "origin", "HEAD:main")
+    forge(clone)
     override(course, alice, delta=-1)
     assert list(regrade(sources).republished()) == []
     assert f"autograder: refused {path.relative_to(clone)} (altered): " in asked(course).stderr
@@ -376,16 +386,11 @@ def test_a_report_that_borrows_the_id_of_a_signed_one_is_not_signed(course, due,
     alice = course.github.add("alice")
     push(alice, 1, HOUR)
     course.deliver(failing=[LOST.behaviour])
-    clone = course.folder / "theirs"
-    git(course.folder, "clone", "--quiet", str(course.scores), str(clone))
-    (path,) = clone.glob("reports/*/*.json")
-    report = json.loads(path.read_bytes())
+    clone, path, report = cloned(course)
     true = report["assignments"][0]["score"]["raw_points"]
     report["assignments"][0]["score"] |= {"raw_points": 100, "points": 100}
     path.with_name("0" * 26 + ".json").write_text(json.dumps(report), encoding="utf-8")
-    git(clone, "add", "--all")
-    git(clone, "-c", "user.name=x", "-c", "user.email=x@y.org", "commit", "--quiet", "-m", "Forge")
-    git(clone, "push", "--quiet", "origin", "HEAD:main")
+    forge(clone)
     override(course, alice, delta=-1)
     signed = regrade(sources).republished()
     assert [one["assignments"][0]["score"]["raw_points"] for one in signed] == [true] != [100]
