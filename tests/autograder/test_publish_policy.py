@@ -261,8 +261,7 @@ def test_reports_that_arrive_in_another_order_give_the_same(course, due):
 
 def signers(course):
     """Return the file that says whose reports count."""
-    path = course.folder / "signers"
-    path.write_text(line(course.key), encoding="utf-8")
+    (path := course.folder / "signers").write_text(line(course.key), encoding="utf-8")
     return path
 
 
@@ -282,9 +281,8 @@ def test_a_dry_run_says_who_goes_up_and_down_and_changes_nothing(course, due, so
     course.deliver()
     override(course, students[0], points=50)
     due(late_percent=40)
-    found = regrade(sources)
-    print_changes(found.changes())
-    assert [(one.repository, one.before, one.after) for one in found.changes()] == [
+    print_changes(changes := regrade(sources).changes())
+    assert [(one.repository, one.before, one.after) for one in changes] == [
         (students[0].id, 100, 50),
         (students[1].id, 90, 60),
         (students[2].id, 90, 60),
@@ -377,8 +375,8 @@ def test_the_command_prints_the_table_and_applies_it(course, due, sources):
     override(course, alice, delta=-20)
     run = asked(course)
     assert run.exit_code == 0 and "0 go up, 1 go down" in run.output and "-20" in run.output
-    run = asked(course, "--apply", str(course.key))
-    assert "1 reports published; students are told with the next sweep" in run.output
+    published = asked(course, "--apply", str(course.key)).output
+    assert "1 reports published; students are told with the next sweep" in published
 
 
 def test_a_report_that_borrows_the_id_of_a_signed_one_is_not_signed(course, due, sources):
