@@ -5,7 +5,7 @@ import pytest
 
 from assignments.catalog import load_course
 from autograder.suite import load_suite
-from tinytorch import quantization
+from tinytorch import compression, quantization
 
 
 def by(a_part, b_part, product):
@@ -67,11 +67,16 @@ WRONG = {
 }
 
 
+def probes_of(module):
+    """The probes of a module's hidden checks, by name."""
+    (assignment,) = (one for one in load_course().assignments if one.id == module)
+    return load_suite(assignment).probes
+
+
 @pytest.mark.parametrize("name", [*RIGHT, *WRONG])
 def test_products_of_integers_are_seen_to_be_float32_and_made_in_parts(monkeypatch, name):
     """Copies by methods, by functions and by assignment; products by operators and functions."""
-    (assignment,) = (one for one in load_course().assignments if one.id == "15_quantization")
-    probes = load_suite(assignment).probes
+    probes = probes_of("15_quantization")
     monkeypatch.setattr("tinytorch.int_matmul", (RIGHT | WRONG)[name])
     rng = np.random.default_rng(0)
     a, b = (rng.integers(-128, 128, shape).astype(np.int8) for shape in ((3, 1100), (1100, 150)))
@@ -79,3 +84,33 @@ def test_products_of_integers_are_seen_to_be_float32_and_made_in_parts(monkeypat
     _, small = probes["largest_array"](2, 950, 2000)
     np.testing.assert_array_equal(result, a.astype(int) @ b)
     assert (dtypes == [] and small) == (name in RIGHT), (dtypes, small)
+
+
+def by_output(x, values, columns, starts, bias):
+    """A sparse product, one output after the other."""
+    y = np.zeros((len(x), len(starts) - 1))
+    for number, (start, end) in enumerate(zip(starts, starts[1:], strict=False)):
+        y[:, number] = x[:, columns[start:end]] @ values[start:end]
+    return y
+
+
+def by_row(x, values, columns, starts, bias):
+    """A sparse product, one row of x after the other."""
+    return np.array([np.add.reduceat(row[columns] * values, starts[:-1]) for row in x])
+
+
+def at_once(x, values, columns, starts, bias):
+    """A sparse product with every product in memory."""
+    return np.add.reduceat(x[:, columns] * values, starts[:-1], axis=1)
+
+
+@pytest.mark.parametrize("way", [by_output, by_row, at_once])
+def test_a_sparse_product_may_go_by_rows_or_outputs_and_not_all_at_once(monkeypatch, way):
+    """Whatever keeps a part of the products in memory is right."""
+    rng = np.random.default_rng(0)
+    monkeypatch.setattr(compression, "sparse_linear_array", way)
+    starts, columns = np.arange(0, 3001, 50), np.tile(np.arange(50), 60)
+    x, values = rng.normal(0, 1, (300, 50)), rng.normal(0, 1, 3000)
+    np.testing.assert_allclose(way(x, values, columns, starts, None), x @ values.reshape(60, 50).T)
+    small = probes_of("16_compression")["sparse_peak"](x, values, columns, starts)
+    assert small == (way is not at_once)
