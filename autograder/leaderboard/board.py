@@ -18,6 +18,7 @@ from autograder.leaderboard.tracks import (
     Report,
     Result,
     all_round,
+    asides,
     records,
     results,
     standings,
@@ -87,11 +88,14 @@ class Table:
         found = [row.baseline for row in self.ranked if row.baseline is not None]
         return statistics.median_low(found) if found else None
 
-    def line(self, medal: str) -> float | None:
-        """Return the value from which on there is this medal, held against the same baseline."""
+    def line(self, name: str) -> float | None:
+        """Return the value from which on there is this medal, held against the same baseline.
+
+        That of "baseline" is the baseline's own.
+        """
         if self.baseline is None:
             return None
-        times = self.track.gold[self.division] ** (LINES[medal] / 100)
+        times = self.track.gold[self.division] ** (LINES.get(name, 0) / 100)
         lower = self.track.direction == "lower"
         return self.baseline / times if lower else self.baseline * times
 
@@ -155,7 +159,8 @@ class Board:
 
     tables: tuple[Table, ...]
     all_round: tuple[AllRound, ...]
-    unused: tuple[Change, ...] = ()  # decisions about no result
+    unused: tuple[Change, ...] = ()  # decisions that changed no result
+    asides: tuple[Result, ...] = ()  # what no row tells, and its student is to read
 
     def marks(self, pair: Pair) -> tuple[Mark, ...]:
         """Return the marks of the picture of `pair`, the one that is right most often first."""
@@ -183,16 +188,18 @@ def build(reports: Iterable[Report], changes: Sequence[Change] = ()) -> Board | 
     reports = list(reports)
     names = chosen_names(reports)
     found = results((one for one in reports if is_competition(one)), changes)
-    if not found:
-        return None
     found = [replace(one, alias=names[one.submitter]) for one in found]
     board, history = standings(found), records(found)
+    if not board:
+        return None
     tables = [
-        Table(tracks()[name], division, rows, history[name, division])
+        Table(tracks()[name], division, rows, history.get((name, division), ()))
         for (name, division), rows in board.items()
     ]
-    unused = tuple(one for one in changes if not any(map(one.is_about, found)))
-    return Board(tuple(tables), _all_round(all_round(board), tables, names), unused)
+    used = {number for one in found for number in one.decided}
+    unused = tuple(one for one in changes if one.number not in used)
+    over_all = _all_round(all_round(board), tables, names)
+    return Board(tuple(tables), over_all, unused, tuple(asides(found, board)))
 
 
 def shown(value: float, unit: str) -> str:

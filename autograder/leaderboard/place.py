@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timezone
 
+from assignments.competition.tracks import tracks
 from autograder.leaderboard.board import AHEAD, Board, Table, shown
 from autograder.leaderboard.contest import STATES
-from autograder.leaderboard.tracks import Result
+from autograder.leaderboard.tracks import OFF, Result
 from autograder.report.markdown import cell, code
 
 FAILED = (
@@ -56,6 +57,7 @@ def _blocks(
     for table, row in mine:
         yield from _why(table, row)
         yield from _ahead(table, row)
+    yield from _asides(board, submitter)
     over_all = next((one for one in board.all_round if one.submitter == submitter), None)
     if over_all:
         medal = f", {over_all.medal}" if over_all.medal else ""
@@ -95,6 +97,18 @@ def _interval(row: Result, table: Table) -> str:
 def _why(table: Table, row: Result) -> Iterator[str]:
     if row.reason:
         yield f"{_name(table)}: {code(row.reason)}"
+
+
+def _asides(board: Board, submitter: str) -> Iterator[str]:
+    """Tell of what counts for nothing beside a place: each reason once, the newest result's."""
+    told: dict[tuple[str, str, str], str] = {}
+    for one in board.asides:
+        if one.submitter == submitter:
+            what = STATES[one.state] if one.state in OFF else "not ranked"
+            told[one.track, what, one.reason] = one.since[:10]
+    for (name, what, reason), day in told.items():
+        track = tracks()[name]
+        yield f"{track.letter} {track.title}, of {day}, is {what}: {code(reason)}"
 
 
 def _ahead(table: Table, row: Result) -> Iterator[str]:
