@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 import pytest
 
 from assignments.competition.tracks import tracks
-from autograder.leaderboard import publish
+from autograder.leaderboard import contest, publish
 from autograder.leaderboard.board import build
 from autograder.leaderboard.picture import HEIGHT, WIDTH, draw
 from autograder.leaderboard.place import student_page
@@ -284,4 +284,32 @@ def test_everything_in_a_picture_is_within_its_frame_and_has_a_scale(track, coun
     assert len(picture.dots) == count and 0 < picture.right < WIDTH and picture.bottom < HEIGHT
     assert 2 <= len(picture.x_ticks) <= 7 and 2 <= len(picture.y_ticks) <= 6
     assert all(float(re.sub("[ %,]", "", tick.text)) <= 100 for tick in picture.y_ticks)
-    assert [tick.text for tick in picture.lines] == ["gold", "baseline"]
+    assert {line.text for line in picture.lines} == {"gold", "baseline"}
+
+
+def test_the_lines_of_a_picture_are_those_of_the_divisions_that_it_shows():
+    """Where it shows two, each has its own gold, told apart."""
+    closed, opened = (
+        report(
+            who,
+            result(400 * (1 + (who == "b")), track="featherweight", division=division),
+            result(2.0, division=division),
+            alias=who,
+        )
+        for who, division in (("a", "closed"), ("b", "open"))
+    )
+    gold = tracks()["sprint"].gold
+    board = build([closed, opened])
+    size, *speeds = (contest.drawn(board, pair, marks) for pair, marks in board.pictures)
+    assert [one.text for one in size.lines] == ["gold, open", "gold, closed", "baseline"]
+    left, right, _ = size.lines
+    assert right.at - left.at > 90 or left.y != right.y, "one label does not cover the other"
+    for picture, division in zip(speeds, ("closed", "open"), strict=True):
+        base, top = picture.lines
+        (dot,) = picture.dots
+        assert (base.text, top.text) == ("baseline", "gold")
+        share = (dot.x - base.at) / (top.at - base.at)
+        assert share == pytest.approx(math.log(2.0) / math.log(gold[division]), abs=0.01)
+    only = build([opened, report("c", result(500, track="featherweight"))])  # who is not named
+    (pair, marks), _ = only.pictures
+    assert [one.text for one in contest.drawn(only, pair, marks).lines] == ["gold", "baseline"]
