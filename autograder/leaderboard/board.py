@@ -6,6 +6,7 @@ even a record or a mark in a picture, so that no figure leads to a person.
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -205,6 +206,15 @@ def build(reports: Iterable[Report], changes: Sequence[Change] = ()) -> Board | 
 def shown(value: float, unit: str) -> str:
     """Return `value` as it is written, with as many decimals as its unit has: "2.31"."""
     return f"{value:,.{DECIMALS.get(unit, 3)}f}"
+
+
+def floored(points: float) -> str:
+    """Return `points` rounded down: what misses a medal must not read as if it earned it.
+
+    >>> floored(59.97), floored(60.0)
+    ('59.9', '60.0')
+    """
+    return f"{math.floor(10 * points + 1e-6) / 10:.1f}"
 
 
 def _all_round(

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from assignments.catalog import Course
-from autograder.leaderboard.board import Board, Mark, Pair, Table, shown
+from autograder.competition.states import VERIFIED
+from autograder.leaderboard.board import Board, Mark, Pair, Table, floored, shown
 from autograder.leaderboard.pages import render
 from autograder.leaderboard.picture import Picture, draw
 from autograder.leaderboard.tracks import Result
@@ -26,6 +27,11 @@ STATES = {  # as they are shown; the word of a report is for staff
     "disputed": "disputed",
     "withdrawn": "withdrawn",
 }
+
+
+def state_of(row: Result) -> str:
+    """Return the state as it is shown: what failed the final was not verified by it."""
+    return "in the final" if row.rank is None and row.state == VERIFIED else STATES[row.state]
 
 
 def write(board: Board | None, out: Path, course: Course, now: datetime) -> None:
@@ -51,8 +57,9 @@ def _page(board: Board, course: Course, now: datetime) -> bytes:
         tracks=tracks,
         competing=len({row.submitter for table in board.tables for row in table.rows}),
         pictures=[(pair, marks, drawn(board, pair, marks)) for pair, marks in board.pictures],
-        states=STATES,
+        state_of=state_of,
         shown=shown,
+        floored=floored,
         percent=lambda share: f"{100 * share:g} %",
     )
 

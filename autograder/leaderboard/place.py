@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 
 from assignments.competition.tracks import tracks
-from autograder.leaderboard.board import AHEAD, Board, Table, shown
-from autograder.leaderboard.contest import STATES
+from autograder.leaderboard.board import AHEAD, Board, Table, floored, shown
+from autograder.leaderboard.contest import STATES, state_of
 from autograder.leaderboard.tracks import OFF, Result
 from autograder.report.markdown import cell, code
 
@@ -61,7 +61,7 @@ def _blocks(
     over_all = next((one for one in board.all_round if one.submitter == submitter), None)
     if over_all:
         medal = f", {over_all.medal}" if over_all.medal else ""
-        points = f"{over_all.points:.1f} points in {over_all.tracks} tracks{medal}"
+        points = f"{floored(over_all.points)} points in {over_all.tracks} tracks{medal}"
         yield f"All-round: place {over_all.place} of {len(board.all_round)}, {points}."
     yield f"---\n\nAs of {now.astimezone(timezone.utc):%Y-%m-%d %H:%M} UTC."
 
@@ -83,8 +83,8 @@ def _line(table: Table, row: Result) -> str:
         cells += ["not ranked", "", "", ""]
     else:
         cells += [f"{shown(row.value, table.track.unit)} {table.track.unit}", _interval(row, table)]
-        cells += [f"{row.points:.1f}", row.medal or ""]
-    return f"| {' | '.join([*cells, STATES[row.state]])} |"
+        cells += [floored(row.points), row.medal or ""]
+    return f"| {' | '.join([*cells, state_of(row)])} |"
 
 
 def _interval(row: Result, table: Table) -> str:

@@ -13,7 +13,7 @@ import pytest
 
 from assignments.competition.tracks import tracks
 from autograder.leaderboard import contest, publish
-from autograder.leaderboard.board import build
+from autograder.leaderboard.board import build, floored
 from autograder.leaderboard.picture import HEIGHT, WIDTH, draw
 from autograder.leaderboard.place import student_page
 from autograder.ledger import Ledger
@@ -313,3 +313,31 @@ def test_the_lines_of_a_picture_are_those_of_the_divisions_that_it_shows():
     only = build([opened, report("c", result(500, track="featherweight"))])  # who is not named
     (pair, marks), _ = only.pictures
     assert [one.text for one in contest.drawn(only, pair, marks).lines] == ["gold", "baseline"]
+
+
+def test_what_failed_the_final_is_not_called_verified(board):
+    """It was measured in the final, and no more; the data have the state by its own word."""
+    reports = [
+        report("a", result(2.0), alias="Ada"),
+        report("a", result(None, state="verified", note="row 3"), alias="Ada", day=2),
+        report("b", result(1.5, state="verified"), alias="Bob", day=3),
+    ]
+    folder = board(*reports)
+    page = (folder / "competition.html").read_text(encoding="utf-8")
+    chips = re.findall(r'class="chip [a-z]+">(.+?)</span>', page)
+    assert chips == ["verified", "in the final"] and "2.00" not in page
+    assert [row["state"] for row in data(folder)["tables"][0]["rows"]] == ["verified"] * 2
+    told = student_page(build(reports), "a", NOW)
+    assert "| not ranked | | | | in the final |" in " ".join(told.split()) and "`row 3`" in told
+
+
+def test_points_that_miss_a_medal_do_not_read_as_if_they_earned_it(board):
+    """59.97 is no silver, nor 60.0 in print."""
+    one = report("a", result(GOLD**0.5997), alias="Ada")
+    assert one["assignments"][0]["score"]["points"] == pytest.approx(59.97)
+    text = (board(one) / "competition.html").read_text(encoding="utf-8")
+    assert "59.9<small" in text and "60.0" not in text and "coin bronze" in text
+    assert "| 59.9 | bronze |" in student_page(build([one]), "a", NOW)
+    assert [floored(points) for points in (0.3, 25, 60, 99.99, 100)] == [
+        *("0.3", "25.0", "60.0", "99.9", "100.0"),
+    ]
