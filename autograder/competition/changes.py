@@ -2,8 +2,9 @@
 
 competition.toml lies beside the grader, as overrides.toml does. An entry says of which results the
 state changes: of one report, beside which the student's others count as before; or of all that a
-student pushed up to then, also where it is measured again later, but for what is withdrawn, which
-is final. What they push afterwards is a new result. `competition.example.toml` shows the form.
+student pushed up to then, but for what is withdrawn, which is final. Either holds also where the
+same is measured again, in the final or with new rules. What they push afterwards is a new result.
+`competition.example.toml` shows the form.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Change:
 
     number: int  # in the file
     who: Who
-    report: str | None  # this one alone
+    report: str | None  # this one, and those in which the same files are measured again
     track: str
     division: str | None  # None: both
     to: str
@@ -60,7 +61,7 @@ class Change:
         if result.state == SELF_RUN:
             return False
         if self.report is not None:
-            return result.report == self.report
+            return self.report in result.measured
         if result.state == WITHDRAWN or (self.to, result.state) == (VERIFIED, CI):
             return False  # that is final; and of a student nobody verifies what was not in doubt
         # A push is measured again in the final, and with new rules. The date of a commit, where no

@@ -45,6 +45,8 @@ class Result:
     since: str  # when it was committed, as the server saw it
     at: str = ""  # when it was measured
     report: str = ""  # the id of the report
+    files: str = ""  # what was measured, as a digest
+    measured: tuple[str, ...] = ()  # the reports on these files up to this one
     repository: int | None = None
     version: int = 1  # of the track's rules
     alias: str | None = None
@@ -85,7 +87,7 @@ class Result:
 
 def results(reports: Iterable[Report], changes: Sequence[Change] = ()) -> list[Result]:
     """Return every result in staff `reports`, in the order given, in the state it is in now."""
-    found = [_changed(one, changes) for one in _results(reports)]
+    found = [_changed(one, changes) for one in _again(_results(reports))]
     newest = {one.track: one.version for one in sorted(found, key=lambda one: one.version)}
     return [one for one in found if one.version == newest[one.track]]
 
@@ -199,6 +201,15 @@ def _ranked(mine: list[Result]) -> tuple[Result, ...]:
     return (*placed, *sorted(rest, key=lambda one: (one.since, one.submitter)))
 
 
+def _again(found: Iterable[Result]) -> Iterator[Result]:
+    """Yield the results with the reports in which their files were measured before."""
+    ids: dict[tuple[str, str, str], tuple[str, ...]] = {}
+    for one in found:
+        key = one.submitter, one.track, one.files
+        ids[key] = (*ids.get(key, ()), one.report)
+        yield replace(one, measured=ids[key])
+
+
 def _changed(result: Result, changes: Sequence[Change]) -> Result:
     for one in changes:
         if one.is_about(result):
@@ -236,6 +247,7 @@ def _result(report: Report, one: dict[str, Any], metrics: dict[str, Any], track:
         since=report["submission"]["submitted_at"] or report["created_at"],
         at=report["created_at"],
         report=report["report_id"],
+        files=report["submission"]["digest"] or report["report_id"],
         repository=report["submission"].get("repository_id"),
         version=one["version"],
         alias=report["leaderboard"]["alias"],

@@ -11,6 +11,7 @@ from autograder.competition.changes import ROOT, load_changes, read_changes
 from autograder.errors import GraderError
 from autograder.leaderboard.board import build
 from autograder.leaderboard.place import student_page
+from autograder.leaderboard.tracks import results
 from tests.autograder.competition.made import report, result
 
 EXAMPLE = ROOT / "autograder" / "competition" / "competition.example.toml"
@@ -75,8 +76,14 @@ def test_what_is_measured_again_is_no_new_result(decide):
     again = report("a", result(2.1, state="verified"), day=1, repository=7)
     again |= {"created_at": "2026-10-20T00:00:00.000Z", "report_id": f"7{again['report_id'][1:]}"}
     assert states([*REPORTS, again], decide(("a", "disputed", 9)))["a"] == ("–", "disputed")
-    gone = decide(("a", "disputed", 9), ("a", "withdrawn", 11))
+    gone = decide((ONE, "disputed", 9), ("a", "withdrawn", 11))
     assert states([*REPORTS, again], gone)["a"] == ("–", "withdrawn")
+    fine = report("a", result(1.8), day=3, repository=7)
+    one = decide((ONE, "disputed", 9))
+    assert states([*REPORTS, fine], one)["a"] == ("1", "ci")
+    assert states([*REPORTS, fine, again], one)["a"] == ("–", "disputed"), "it was in the final"
+    last = decide((f'report = "{again["report_id"]}"\n', "disputed", 9))
+    assert [one.state for one in results([*REPORTS, again], last)] == ["ci", "ci", "disputed"]
     later = report("a", result(1.8), day=3, repository=7)  # by a commit of "next year"
     later["submission"]["submitted_at"] = "2027-10-01T00:00:00.000Z"
     assert states([*REPORTS, later], decide(("a", "disputed", 9)))["a"] == ("–", "disputed")
