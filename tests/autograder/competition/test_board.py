@@ -93,6 +93,7 @@ def test_the_final_replaces_what_was_measured_before():
     for reports in ([before, final], [before, final, entry("a", 4.0, day=3)]):
         ((one,),) = standings(results(reports)).values()
         assert (one.value, one.state) == (2.5, "verified")
+        assert [led.value for led in records(results(reports))["sprint", "closed"]] == [3.0]
     again = entry("a", 2.2, state="verified", day=4)
     ((one,),) = standings(results([before, final, again])).values()
     assert one.value == 2.2, "a second final replaces the first"
