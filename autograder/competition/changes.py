@@ -1,8 +1,10 @@
 """What staff decided of results: facts in a file that can be reviewed; no report is ever changed.
 
 competition.toml lies beside the grader, as overrides.toml does. An entry says of which results the
-state changes: of one report, or of all that were measured of a student up to then. What they push
-afterwards is a new result. `competition.example.toml` shows the form.
+state changes: of one report, beside which the student's others count as before; or of all that a
+student pushed up to then, but for what is withdrawn, which is final. Either holds also where the
+same is measured again, in the final or with new rules. What they push afterwards is a new result.
+`competition.example.toml` shows the form.
 """
 
 from __future__ import annotations
@@ -44,7 +46,7 @@ class Change:
 
     number: int  # in the file
     who: Who
-    report: str | None  # this one alone
+    report: str | None  # this one, and those in which the same files are measured again
     track: str
     division: str | None  # None: both
     to: str
@@ -53,27 +55,34 @@ class Change:
     at: datetime  # in UTC
 
     def is_about(self, result: Result) -> bool:
-        """Tell whether the state of `result` changes; practice has none that could."""
+        """Tell whether the state of `result`, as it is by then, changes; practice has none."""
         if result.track != self.track or self.division not in (None, result.division):
             return False
         if result.state == SELF_RUN:
             return False
         if self.report is not None:
-            return result.report == self.report
-        measured = datetime.fromisoformat(result.at.replace("Z", "+00:00"))
+            return self.report in result.measured
+        if result.state == WITHDRAWN or (self.to, result.state) == (VERIFIED, CI):
+            return False  # that is final; and of a student nobody verifies what was not in doubt
+        # A push is measured again in the final, and with new rules. The date of a commit, where no
+        # server saw it come, is what its author wrote: it is not after the measurement.
+        pushed = min(map(_moment, (result.since, result.at)))
         mine = Who(result.repository, result.submitter)
-        return self.who.is_same(mine) and measured <= self.at
+        return self.who.is_same(mine) and pushed <= self.at
 
     def applied(self, state: str) -> str:
         """Return the state that a result of `state` is in by this; GraderError if it cannot be."""
-        doubted = state != CI or self.report is not None  # of a student nobody verifies the rest
-        if state == self.to or self.to == VERIFIED and not doubted:
+        if state == self.to:
             return state
         try:
             return advance(state, self.to)
         except ValueError as error:
             cure = "correct `to`, or name the `report` that is meant"
             raise GraderError(f"{CHANGES}: state {self.number}: {error}; {cure}") from None
+
+
+def _moment(stamp: str) -> datetime:
+    return datetime.fromisoformat(stamp.replace("Z", "+00:00"))
 
 
 def load_changes(course: Course, path: Path | None = None) -> tuple[Change, ...]:

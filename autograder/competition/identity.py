@@ -27,6 +27,12 @@ def digest() -> str:
     return f"sha256:{total.hexdigest()}"
 
 
+def absent(track: Track, state: str) -> dict[str, Any]:
+    """Return the result in the final of who has no entry in `track`: it replaces what they had."""
+    note = f"there was no entry for {track.title} in the final"
+    return {**heading(track), "status": "error", "score": None, "state": state, "note": note}
+
+
 def heading(track: Track) -> dict[str, Any]:
     """Return what the result of a track begins with in a report."""
     return {

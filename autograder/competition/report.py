@@ -16,7 +16,7 @@ from assignments.catalog import Course, load_course
 from assignments.competition.tracks import Track
 from autograder.competition import states as trust
 from autograder.competition.changes import Change, load_changes
-from autograder.competition.identity import heading
+from autograder.competition.identity import absent, heading
 from autograder.competition.judging import Competition, Result, compete
 from autograder.competition.measuring import Effort
 from autograder.errors import GraderError, IsolationError, SubmissionError
@@ -66,8 +66,9 @@ def compete_all(
     place among all that are there.
     """
     course, book = load_course(), Ledger(ledger or out / "ledger")
-    # A fault in either is ours: say so before the measuring.
+    # A fault in any of these is ours: say so before the measuring.
     decided, key = load_changes(course, states), load_key()
+    build(book, decided)  # a state that cannot follow shows only where there are results
     judged: list[Judged] = []
     names: dict[str, str] = {}  # the source of each name
     measure = partial(compete, tracks=tracks, seed=seed, open_sandbox=open_sandbox, effort=effort)
@@ -158,11 +159,14 @@ def document(
     *,
     final: bool = False,
 ) -> dict[str, Any]:
-    """Return the staff's report of a competition: an assignment and metrics for each track."""
+    """Return the staff's report of a competition: an assignment and metrics for each track.
+
+    In the final one without an entry is there too: it has no result any more.
+    """
     alias, note = read_alias(submission.root)
     notes = [*submission.notes, *([note] if note else [])]
     state = trust.measured(done.isolation, final)
-    shown = [result for result in done.results if result.status != "absent"]
+    shown = [one for one in done.results if one.status != "absent" or state == trust.VERIFIED]
     report = {
         **head(course, now, None),
         "assignments": [_assignment(result, state) for result in shown],
@@ -202,10 +206,12 @@ def _any(results: Sequence[Result]) -> bool:
 
 
 def _status(result: Result) -> str:
-    return {"ranked": "passed", "gated": "failed", "refused": "error"}[result.status]
+    return {"ranked": "passed", "gated": "failed"}.get(result.status, "error")
 
 
 def _assignment(result: Result, state: str) -> dict[str, Any]:
+    if result.status == "absent":
+        return absent(result.track, state)
     ranked = result.points is not None
     return {
         **heading(result.track),
@@ -222,6 +228,8 @@ def _assignment(result: Result, state: str) -> dict[str, Any]:
 def _metrics(result: Result) -> list[dict[str, Any]]:
     track, outcome = result.track, result.outcome
     metric = {"name": track.name, "unit": track.unit, "direction": track.direction}
+    if result.status == "absent":
+        return []
     if outcome is None:
         return [{**metric, "value": None, "quality": "invalid"}]
     quality = "noisy" if outcome.noisy else "ok"

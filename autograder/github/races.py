@@ -11,13 +11,14 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from assignments.catalog import Course, load_course
 from assignments.competition.tracks import by_id, tracks
 from autograder.competition import states
 from autograder.competition.changes import load_changes
-from autograder.competition.identity import digest, heading
+from autograder.competition.identity import absent, digest, heading
 from autograder.errors import AutograderError
 from autograder.github.client import Push, Repository
 from autograder.github.feedback import COMMENT
@@ -30,6 +31,7 @@ from autograder.github.verdict import ClaimError, hold_against_plan, report_head
 from autograder.intake import WITH_ENTRIES, Limits, Submission
 from autograder.leaderboard.board import Board, build
 from autograder.leaderboard.place import student_page
+from autograder.leaderboard.tracks import results
 from autograder.report.build import grader, head, overall_status, total
 from autograder.report.schema import validate
 from autograder.sandbox.text import one_line
@@ -52,7 +54,9 @@ class RaceSweep(Sweep):
     seed_bits = 128
 
     def __post_init__(self):
-        """Look up once what every job shares."""
+        """Look up once what every job shares; what staff decided must fit to what is published."""
+        found = map(self.published.reports, self.published.repositories())
+        results(chain.from_iterable(found), load_changes(load_course()))
         self.assignments, self.modules, self.suite = (), tuple(tracks()), digest()
         self.module = COMPETITION  # so no older push is looked for
         # who was ever graded is of the course, too
@@ -81,10 +85,13 @@ class RaceSweep(Sweep):
         return iter(())
 
     def _is_settled(self, head: Head, digest: str | None) -> bool:
-        return digest == NO_ENTRY or super()._is_settled(head, digest)
+        is_idle = digest == NO_ENTRY and not self.is_final
+        return is_idle or super()._is_settled(head, digest)
 
     def _digest(self, submission: Submission) -> str:
-        return super()._digest(submission) if submission.entry() else NO_ENTRY
+        # in the final, who has none any more gets a report that says so
+        is_job = self.is_final or submission.entry()
+        return super()._digest(submission) if is_job else NO_ENTRY
 
     def _files(self, submission: Submission) -> Iterator[tuple[str, str]]:
         for name, content in submission.entry().items():
@@ -95,7 +102,7 @@ class RacePublisher(Publisher):
     """Makes reports of the competition."""
 
     def _final(self, claim: dict[str, Any], job: Job) -> dict[str, Any]:
-        if claim.get("assignments") == []:
+        if claim.get("assignments") == [] and not self.plan.is_final:
             return self._refusal(EMPTY, "error", job)
         return final_race(claim, job, self.plan, self.submitter_key, self.now)
 
@@ -122,7 +129,10 @@ def final_race(
     faults += [f"{one['id']} is {one['state']}" for one in _of_another(claim, state)]
     if faults:
         raise ClaimError(f"the raw report claims too much: {faults[0]}")
-    shown = [_assignment(one) for one in claim["assignments"]]
+    shown = [*map(_assignment, claim["assignments"])]
+    if plan.is_final:  # of a track that the claim leaves out nothing earlier counts on
+        left = (tracks()[name] for name in plan.modules)
+        shown += [absent(one, state) for one in left if one.id not in _ids(claim)]
     taken = ("schema", "audience", "course", "environment", "metrics", "leaderboard")
     return validate(
         {

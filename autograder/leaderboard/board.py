@@ -6,6 +6,7 @@ even a record or a mark in a picture, so that no figure leads to a person.
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,6 +19,7 @@ from autograder.leaderboard.tracks import (
     Report,
     Result,
     all_round,
+    asides,
     records,
     results,
     standings,
@@ -87,11 +89,14 @@ class Table:
         found = [row.baseline for row in self.ranked if row.baseline is not None]
         return statistics.median_low(found) if found else None
 
-    def line(self, medal: str) -> float | None:
-        """Return the value from which on there is this medal, held against the same baseline."""
+    def line(self, name: str) -> float | None:
+        """Return the value from which on there is this medal, held against the same baseline.
+
+        That of "baseline" is the baseline's own.
+        """
         if self.baseline is None:
             return None
-        times = self.track.gold[self.division] ** (LINES[medal] / 100)
+        times = self.track.gold[self.division] ** (LINES.get(name, 0) / 100)
         lower = self.track.direction == "lower"
         return self.baseline / times if lower else self.baseline * times
 
@@ -155,7 +160,8 @@ class Board:
 
     tables: tuple[Table, ...]
     all_round: tuple[AllRound, ...]
-    unused: tuple[Change, ...] = ()  # decisions about no result
+    unused: tuple[Change, ...] = ()  # decisions that changed no result
+    asides: tuple[Result, ...] = ()  # what no row tells, and its student is to read
 
     def marks(self, pair: Pair) -> tuple[Mark, ...]:
         """Return the marks of the picture of `pair`, the one that is right most often first."""
@@ -183,21 +189,32 @@ def build(reports: Iterable[Report], changes: Sequence[Change] = ()) -> Board | 
     reports = list(reports)
     names = chosen_names(reports)
     found = results((one for one in reports if is_competition(one)), changes)
-    if not found:
-        return None
     found = [replace(one, alias=names[one.submitter]) for one in found]
     board, history = standings(found), records(found)
+    if not board:
+        return None
     tables = [
-        Table(tracks()[name], division, rows, history[name, division])
+        Table(tracks()[name], division, rows, history.get((name, division), ()))
         for (name, division), rows in board.items()
     ]
-    unused = tuple(one for one in changes if not any(map(one.is_about, found)))
-    return Board(tuple(tables), _all_round(all_round(board), tables, names), unused)
+    used = {number for one in found for number in one.decided}
+    unused = tuple(one for one in changes if one.number not in used)
+    over_all = _all_round(all_round(board), tables, names)
+    return Board(tuple(tables), over_all, unused, tuple(asides(found, board)))
 
 
 def shown(value: float, unit: str) -> str:
     """Return `value` as it is written, with as many decimals as its unit has: "2.31"."""
     return f"{value:,.{DECIMALS.get(unit, 3)}f}"
+
+
+def floored(points: float) -> str:
+    """Return `points` rounded down: what misses a medal must not read as if it earned it.
+
+    >>> floored(59.97), floored(60.0)
+    ('59.9', '60.0')
+    """
+    return f"{math.floor(10 * points + 1e-6) / 10:.1f}"
 
 
 def _all_round(

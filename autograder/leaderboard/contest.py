@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from assignments.catalog import Course
-from autograder.leaderboard.board import Board, Table, shown
+from autograder.competition.states import VERIFIED
+from autograder.leaderboard.board import Board, Mark, Pair, Table, floored, shown
 from autograder.leaderboard.pages import render
-from autograder.leaderboard.picture import draw
+from autograder.leaderboard.picture import Picture, draw
 from autograder.leaderboard.tracks import Result
 from autograder.report.build import utc
 from autograder.report.cells import table as csv_table
@@ -26,6 +27,11 @@ STATES = {  # as they are shown; the word of a report is for staff
     "disputed": "disputed",
     "withdrawn": "withdrawn",
 }
+
+
+def state_of(row: Result) -> str:
+    """Return the state as it is shown: what failed the final was not verified by it."""
+    return "in the final" if row.rank is None and row.state == VERIFIED else STATES[row.state]
 
 
 def write(board: Board | None, out: Path, course: Course, now: datetime) -> None:
@@ -42,7 +48,6 @@ def write(board: Board | None, out: Path, course: Course, now: datetime) -> None
 def _page(board: Board, course: Course, now: datetime) -> bytes:
     grouped = groupby(board.tables, key=lambda table: table.track)
     tracks = [(track, list(tables)) for track, tables in grouped]
-    of_track = {track.name: tables for track, tables in tracks}
     return render(
         "competition.html.jinja",
         styles=("competition.css",),
@@ -51,11 +56,18 @@ def _page(board: Board, course: Course, now: datetime) -> bytes:
         board=board,
         tracks=tracks,
         competing=len({row.submitter for table in board.tables for row in table.rows}),
-        pictures=[(one, marks, draw(marks, of_track[one.track])) for one, marks in board.pictures],
-        states=STATES,
+        pictures=[(pair, marks, drawn(board, pair, marks)) for pair, marks in board.pictures],
+        state_of=state_of,
         shown=shown,
+        floored=floored,
         percent=lambda share: f"{100 * share:g} %",
     )
+
+
+def drawn(board: Board, pair: Pair, marks: Sequence[Mark]) -> Picture:
+    """Return the picture of `marks`, with the lines of the divisions that they are of alone."""
+    keys = {(pair.track, one.division) for one in marks}
+    return draw(marks, [one for one in board.tables if (one.track.name, one.division) in keys])
 
 
 def _json(board: Board, course: Course, now: datetime) -> bytes:

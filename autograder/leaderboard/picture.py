@@ -7,13 +7,14 @@ the page's, light or dark, its text is text, and no library has to be there to d
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from autograder.leaderboard.board import Mark, Table
 
-WIDTH, HEIGHT = 440, 300
-LEFT, RIGHT, TOP, BOTTOM = 52, 14, 26, 46  # margins
+WIDTH, HEIGHT = 440, 314
+LEFT, RIGHT, TOP, BOTTOM = 52, 14, 40, 46  # margins
+LABEL, ROW = 90, 15  # the most that a line's label is wide, and how much higher the next stands
 LETTER, WIDE = 8.0, 14.0  # the width of one at most, nearly, in names that are 12 high
 ROUND = ((10,), (10, 30), (10, 20, 50), (10, 15, 20, 30, 40, 50, 60, 80), tuple(range(10, 100)))
 STEPS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
@@ -26,6 +27,15 @@ class Tick:
 
     at: float
     text: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """Gold or the baseline, upright, with its label above it."""
+
+    at: float
+    text: str
+    y: float
 
 
 @dataclass(frozen=True)
@@ -53,7 +63,7 @@ class Picture:
 
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
-    lines: tuple[Tick, ...]  # gold and baseline, upright
+    lines: tuple[Line, ...]
     dots: tuple[Dot, ...]
     names: tuple[Name, ...]  # of the front, as far as there is room
     front: str  # the points of a polyline
@@ -66,16 +76,16 @@ class Picture:
 
 
 def draw(marks: Sequence[Mark], tables: Sequence[Table]) -> Picture:
-    """Return the picture of `marks`; `tables` are those of the track, for gold and baseline."""
+    """Return the picture of `marks`; `tables` have gold and baseline of the divisions shown."""
     unit = tables[0].track.unit
-    lines = [(name.removesuffix(" line"), value) for name, _, value in _lines(tables)]
+    lines = _lines(tables)
     x = _Axis([math.log(one.value) for one in marks] + [math.log(v) for _, v in lines], True)
     y = _Axis([one.right for one in marks], False, most=1.0)
     dots = [Dot(x.at(math.log(one.value)), y.at(one.right), one) for one in marks]
     return Picture(
         x_ticks=tuple(Tick(x.at(math.log(v)), shown_short(v, unit)) for v in _round(x)),
         y_ticks=tuple(Tick(y.at(v), f"{100 * v:g} %") for v in _even(y)),
-        lines=tuple(Tick(x.at(math.log(value)), name) for name, value in lines),
+        lines=tuple(_labelled((x.at(math.log(value)), name) for name, value in lines)),
         dots=tuple(dots),
         names=tuple(_names(dots)),
         front=" ".join(f"{one.x:g},{one.y:g}" for one in dots if one.mark.is_front),
@@ -87,10 +97,23 @@ def shown_short(value: float, unit: str) -> str:
     return f"{value:,.0f}" if value >= 10 or unit == "bytes" else f"{value:g}"
 
 
-def _lines(tables: Sequence[Table]) -> list[tuple[str, float, float]]:
-    """Return gold and baseline, of the first division that has them."""
-    found = next((table.lines() for table in tables if table.baseline is not None), [])
-    return [one for one in found if one[0] in ("gold line", "baseline")]
+def _lines(tables: Sequence[Table]) -> list[tuple[str, float]]:
+    """Return gold and baseline; with its division where the tables do not share one."""
+    found: list[tuple[str, float]] = []
+    for name in ("gold", "baseline"):
+        by_value = {value: one.division for one in tables if (value := one.line(name)) is not None}
+        for value, division in by_value.items():
+            found.append((f"{name}, {division}" if len(by_value) > 1 else name, value))
+    return found
+
+
+def _labelled(lines: Iterable[tuple[float, str]]) -> Iterator[Line]:
+    """Yield lines from left to right; a label that would meet the one before stands above it."""
+    end, is_high = -math.inf, False
+    for at, text in sorted(lines):
+        is_high = at - end < LABEL and not is_high
+        end = at
+        yield Line(at, text, TOP - 6 - ROW * is_high)
 
 
 class _Axis:

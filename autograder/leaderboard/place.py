@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timezone
 
-from autograder.leaderboard.board import AHEAD, Board, Table, shown
-from autograder.leaderboard.contest import STATES
-from autograder.leaderboard.tracks import Result
+from assignments.competition.tracks import tracks
+from autograder.leaderboard.board import AHEAD, Board, Table, floored, shown
+from autograder.leaderboard.contest import STATES, state_of
+from autograder.leaderboard.tracks import OFF, Result
 from autograder.report.markdown import cell, code
 
 FAILED = (
@@ -56,10 +57,11 @@ def _blocks(
     for table, row in mine:
         yield from _why(table, row)
         yield from _ahead(table, row)
+    yield from _asides(board, submitter)
     over_all = next((one for one in board.all_round if one.submitter == submitter), None)
     if over_all:
         medal = f", {over_all.medal}" if over_all.medal else ""
-        points = f"{over_all.points:.1f} points in {over_all.tracks} tracks{medal}"
+        points = f"{floored(over_all.points)} points in {over_all.tracks} tracks{medal}"
         yield f"All-round: place {over_all.place} of {len(board.all_round)}, {points}."
     yield f"---\n\nAs of {now.astimezone(timezone.utc):%Y-%m-%d %H:%M} UTC."
 
@@ -81,8 +83,8 @@ def _line(table: Table, row: Result) -> str:
         cells += ["not ranked", "", "", ""]
     else:
         cells += [f"{shown(row.value, table.track.unit)} {table.track.unit}", _interval(row, table)]
-        cells += [f"{row.points:.1f}", row.medal or ""]
-    return f"| {' | '.join([*cells, STATES[row.state]])} |"
+        cells += [floored(row.points), row.medal or ""]
+    return f"| {' | '.join([*cells, state_of(row)])} |"
 
 
 def _interval(row: Result, table: Table) -> str:
@@ -95,6 +97,18 @@ def _interval(row: Result, table: Table) -> str:
 def _why(table: Table, row: Result) -> Iterator[str]:
     if row.reason:
         yield f"{_name(table)}: {code(row.reason)}"
+
+
+def _asides(board: Board, submitter: str) -> Iterator[str]:
+    """Tell of what counts for nothing beside a place: each reason once, the newest result's."""
+    told: dict[tuple[str, str, str], str] = {}
+    for one in board.asides:
+        if one.submitter == submitter:
+            what = STATES[one.state] if one.state in OFF else "not ranked"
+            told[one.track, what, one.reason] = one.since[:10]
+    for (name, what, reason), day in told.items():
+        track = tracks()[name]
+        yield f"{track.letter} {track.title}, of {day}, is {what}: {code(reason)}"
 
 
 def _ahead(table: Table, row: Result) -> Iterator[str]:

@@ -80,7 +80,7 @@ def publish_scores(
 def _board(reports: list[dict[str, Any]], course: Course, states: Path | None) -> Board | None:
     board = build(reports, load_changes(course, states))
     for one in board.unused if board else ():
-        log.warning("%s: state %d is about no result; correct it", CHANGES, one.number)
+        log.warning("%s: state %d changes no result; correct it", CHANGES, one.number)
     return board
 
 

@@ -1,8 +1,12 @@
 """Ranking of the competition: reports in, places out. Pure, so that anyone can check a place.
 
 - A result counts when the grader measured it, in full isolation: state `ci`, or `verified` in the
-  final, whose results replace the earlier ones. What is disputed or withdrawn stays, unranked;
-  what staff decided of a result is added to it (competition/changes.py), never written over it.
+  final. Of who was in the final of a track only that counts there, in both divisions: nothing that
+  came before, nothing that is pushed afterwards. So who was refused, missed a gate, or had no entry
+  any more has no rank and no record. Where the grader failed, what came before stays.
+- What is disputed or withdrawn has no rank. Before the final, the best of what a submitter has left
+  counts; only who has nothing left stays with it, unranked. What staff decided of a result is added
+  to it (competition/changes.py), never written over it.
 - Results of an older version of a track's rules are not compared with those of a newer one.
 - A better result replaces a submitter's own only if the two intervals are apart: the
   board does not move by noise. An exact result has no width.
@@ -20,12 +24,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from assignments.competition.tracks import by_id, tracks
+from assignments.competition.tracks import DIVISIONS, by_id, tracks
 from autograder.competition.changes import Change
-from autograder.competition.states import RANKED, SELF_RUN, VERIFIED
+from autograder.competition.states import DISPUTED, RANKED, SELF_RUN, VERIFIED, WITHDRAWN
 
 Report = dict[str, Any]
 Board = dict[tuple[str, str], tuple["Result", ...]]
+OFF = frozenset({DISPUTED, WITHDRAWN})
 ALL_ROUND, LEAST, MOST = 3, 0.1, 100.0  # tracks for the all-round medal; bounds on their points
 
 
@@ -35,11 +40,13 @@ class Result:
 
     submitter: str
     track: str
-    division: str
+    division: str | None  # None: the files of the entry do not say, or there are none
     state: str
     since: str  # when it was committed, as the server saw it
     at: str = ""  # when it was measured
     report: str = ""  # the id of the report
+    files: str = ""  # what was measured, as a digest
+    measured: tuple[str, ...] = ()  # the reports on these files up to this one
     repository: int | None = None
     version: int = 1  # of the track's rules
     alias: str | None = None
@@ -50,8 +57,10 @@ class Result:
     agreement: float | None = None  # with the network that it must compute, where it is one
     points: float | None = None
     medal: str | None = None
-    quality: str = "ok"
+    quality: str = "ok"  # "" where there was no entry to measure
+    is_final: bool = False  # measured in the final, whatever staff decided of it since
     reason: str = ""  # why it is not ranked
+    decided: tuple[int, ...] = ()  # the numbers of the changes that were about it
     rank: int | None = None
     shared: bool = False
 
@@ -78,31 +87,55 @@ class Result:
 
 def results(reports: Iterable[Report], changes: Sequence[Change] = ()) -> list[Result]:
     """Return every result in staff `reports`, in the order given, in the state it is in now."""
-    found = [_changed(one, changes) for one in _results(reports)]
+    found = [_changed(one, changes) for one in _again(_results(reports))]
     newest = {one.track: one.version for one in sorted(found, key=lambda one: one.version)}
     return [one for one in found if one.version == newest[one.track]]
 
 
 def standings(found: Iterable[Result]) -> Board:
     """Rank `results`, given oldest first: (track, division) -> best first."""
-    best: dict[tuple[str, str], dict[str, Result]] = {}
-    for result in found:
-        theirs = best.setdefault((result.track, result.division), {})
-        old = theirs.get(result.submitter)
-        theirs[result.submitter] = result if old is None else _newer(old, result)
+    mine: dict[tuple[str, str], list[Result]] = {}
+    for one in found:
+        mine.setdefault((one.submitter, one.track), []).append(one)
+    board: dict[tuple[str, str], list[Result]] = {}
+    for theirs in mine.values():
+        for one in _counting(theirs):
+            board.setdefault((one.track, one.division), []).append(one)
     order = list(tracks())
-    keys = sorted(best, key=lambda key: (order.index(key[0]), key[1]))
-    return {key: _ranked(list(best[key].values())) for key in keys}
+    keys = sorted(board, key=lambda key: (order.index(key[0]), key[1]))
+    return {key: _ranked(board[key]) for key in keys}
 
 
-def records(found: Iterable[Result]) -> Board:
-    """Return of each track the `results` that led when they came, by more than the noise."""
+def records(found: Sequence[Result]) -> Board:
+    """Return of each track the `results` that led when they came, by more than the noise.
+
+    Of whoever is not ranked in the final none did.
+    """
+    finals = {(one.submitter, one.track): n for n, one in enumerate(found) if one.is_final}
     history: dict[tuple[str, str], list[Result]] = {}
-    for result in found:
-        led = history.setdefault((result.track, result.division), [])
-        if result.is_ranked and (not led or result.beats(led[-1])):
-            led.append(result)
+    for number, one in enumerate(found):
+        last = finals.get((one.submitter, one.track))
+        stands = last is None or number <= last and _in_final(found[last], one.division).is_ranked
+        if one.is_ranked and stands:
+            led = history.setdefault((one.track, one.division), [])
+            if not led or one.beats(led[-1]):
+                led.append(one)
     return {key: tuple(led) for key, led in history.items()}
+
+
+def asides(found: Sequence[Result], board: Board) -> list[Result]:
+    """Return which of the `results` have a reason that no row of `board` tells.
+
+    They are the disputed and withdrawn ones, and what a submitter tried last.
+    """
+    told = {(row.report, row.track) for rows in board.values() for row in rows}
+    last = {(one.submitter, one.track): one for one in found}
+    return [
+        one
+        for one in found
+        if one.reason and not one.is_ranked and (one.report, one.track) not in told
+        if one.state in OFF or one is last[one.submitter, one.track] and one.quality
+    ]
 
 
 def all_round(board: Board) -> dict[str, float]:
@@ -123,17 +156,34 @@ def all_round(board: Board) -> dict[str, float]:
     }
 
 
-def _newer(old: Result, new: Result) -> Result:
-    """Return which of a submitter's results counts; the alias is always the newest."""
-    if not new.is_ranked or not old.is_ranked:
-        # A dispute or a withdrawal takes a result off the board; a failed attempt does not.
-        off = new.state not in RANKED
-        kept = new if new.is_ranked or off or not old.is_ranked else old
-    elif (new.state == VERIFIED) != (old.state == VERIFIED):
-        kept = new if new.state == VERIFIED else old
-    else:
-        kept = new if new.state == VERIFIED or new.beats(old) else old
-    return replace(kept, alias=new.alias)
+def _counting(theirs: Sequence[Result]) -> Iterator[Result]:
+    """Yield what counts of a submitter's results in a track, oldest first: one for a division."""
+    final = next((one for one in reversed(theirs) if one.is_final), None)
+    divisions = dict.fromkeys(one.division for one in theirs if one.division)
+    if not divisions and any(one.quality for one in theirs):
+        divisions = {DIVISIONS[0]: None}  # the one to read in why it is not ranked
+    for division in divisions:
+        yield _in_final(final, division) if final else _best(theirs, division)
+
+
+def _in_final(final: Result, division: str | None) -> Result:
+    """Return the result in `division` of whoever has this one of the final."""
+    if final.division in (division, None):
+        return replace(final, division=division)
+    why = f"the final measured an entry of the {final.division} division"
+    none = {"value": None, "ci95": None, "points": None, "medal": None}
+    return replace(final, division=division, reason=why, quality="invalid", **none)
+
+
+def _best(theirs: Sequence[Result], division: str) -> Result:
+    """Return the best of what is ranked, as far as noise tells; else what is off, or was tried."""
+    mine = [replace(one, division=division) for one in theirs if one.division in (division, None)]
+    best: Result | None = None
+    for one in mine:
+        if one.is_ranked and (best is None or one.beats(best)):
+            best = one
+    off = [one for one in mine if one.state in OFF]
+    return best or (off or mine)[-1]
 
 
 def _ranked(mine: list[Result]) -> tuple[Result, ...]:
@@ -151,35 +201,53 @@ def _ranked(mine: list[Result]) -> tuple[Result, ...]:
     return (*placed, *sorted(rest, key=lambda one: (one.since, one.submitter)))
 
 
+def _again(found: Iterable[Result]) -> Iterator[Result]:
+    """Yield the results with the reports in which their files were measured before."""
+    ids: dict[tuple[str, str, str], tuple[str, ...]] = {}
+    for one in found:
+        key = one.submitter, one.track, one.files
+        ids[key] = (*ids.get(key, ()), one.report)
+        yield replace(one, measured=ids[key])
+
+
 def _changed(result: Result, changes: Sequence[Change]) -> Result:
     for one in changes:
         if one.is_about(result):
-            result = replace(result, state=one.applied(result.state), reason=one.reason)
+            state, decided = one.applied(result.state), (*result.decided, one.number)
+            result = replace(result, state=state, reason=one.reason, decided=decided)
     return result
 
 
 def _results(reports: Iterable[Report]) -> Iterator[Result]:
     for report in reports:
-        if report["status"] == "ungradable" or "reason" in report:
-            continue  # nothing was measured: by our fault, or as entry/ could not be read
-        metrics = {one["name"]: one for one in report["metrics"]}
+        if report["status"] == "ungradable":
+            continue  # nothing was measured, by our fault
+        metrics = {one["name"]: one for one in report.get("metrics", ())}
         for one in report["assignments"]:
             track = by_id(one["id"])
-            if one.get("kind") == "competition" and track:
-                yield _result(report, one, metrics, track.name)
+            if one.get("kind") != "competition" or track is None:
+                continue
+            result = _result(report, one, metrics, track.name)
+            known = result.division is None or result.division in track.divisions
+            # before the final, who hands in what cannot be read keeps what they have
+            if known and (result.is_final or "reason" not in report):
+                yield result
 
 
 def _result(report: Report, one: dict[str, Any], metrics: dict[str, Any], track: str) -> Result:
     metric, score = metrics.get(track, {}), one["score"]
     interval = metric.get("ci95")
+    state = one["state"] if report["grader"]["isolation"] == "full" else SELF_RUN
     return Result(
         submitter=report["submitter"]["id"],
         track=track,
-        division=one.get("division", "closed"),
-        state=one["state"] if report["grader"]["isolation"] == "full" else SELF_RUN,
+        division=one.get("division"),
+        state=state,
+        is_final=state == VERIFIED,
         since=report["submission"]["submitted_at"] or report["created_at"],
         at=report["created_at"],
         report=report["report_id"],
+        files=report["submission"]["digest"] or report["report_id"],
         repository=report["submission"].get("repository_id"),
         version=one["version"],
         alias=report["leaderboard"]["alias"],
@@ -190,6 +258,6 @@ def _result(report: Report, one: dict[str, Any], metrics: dict[str, Any], track:
         agreement=metrics.get(f"{track}.agreement", {}).get("value"),
         points=score["points"] if score else None,
         medal=one.get("medal"),
-        quality=metric.get("quality", "invalid"),
+        quality=metric.get("quality", ""),
         reason=one.get("note", ""),
     )

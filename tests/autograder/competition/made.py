@@ -22,7 +22,8 @@ def report(who, *results, day=1, alias=None, repository=None, isolation="full", 
     when = START + timedelta(days=day - 1)
     number = sum(map(ord, who)) * 1000 + day if repository is None else repository
     stamp = int(when.timestamp() * 1000).to_bytes(6, "big")
-    origin = {"commit": f"{number * 1000 + day:040x}", "tree": None, "digest": "sha256:" + "1" * 64}
+    origin = {"commit": f"{number * 1000 + day:040x}", "tree": None}
+    origin |= {"digest": f"sha256:{number * 1000 + day:064x}"}
     origin |= {"submitted_at": utc(when), "notes": []}
     if repository is not None:
         origin |= {"repository_id": repository, "attempt": 1}

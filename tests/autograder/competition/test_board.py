@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
+from assignments.competition.tracks import tracks
+from autograder.competition.identity import absent
 from autograder.leaderboard.tracks import all_round, records, results, standings
 from autograder.report.kinds import is_competition
 from tests.autograder.competition.made import report, result
@@ -54,7 +57,6 @@ def test_what_is_not_ranked_is_last_and_not_zero():
     reports = [
         entry("gated", 9.0, points=None),
         entry("practice", 9.0, isolation="none"),
-        entry("gone", 9.0),
         entry("gone", 9.0, day=2, state="withdrawn"),
         entry("ranked", 1.1, points=1.0),
     ]
@@ -63,19 +65,96 @@ def test_what_is_not_ranked_is_last_and_not_zero():
     assert {place for _, place in found[1:]} == {"–"} and len(found) == 4
 
 
-def test_a_failed_attempt_costs_nothing_and_a_dispute_takes_off_the_board():
-    """Pushing an experiment is free."""
-    good = entry("a", 2.0)
-    assert places(good, entry("a", None, points=None, day=2)) == [("a", "1")]
-    assert places(good, entry("a", 2.0, day=2, state="disputed")) == [("a", "–")]
+def test_a_failed_attempt_costs_nothing():
+    """Pushing an experiment is free, also where its files do not say its division."""
+    unread = entry("a", None, points=None, day=2)
+    del unread["assignments"][0]["division"]
+    for failed in (entry("a", None, points=None, day=2), unread):
+        assert places(entry("a", 2.0, division="open"), failed, division="open") == [("a", "1")]
+    ((one,),) = standings(results([unread])).values()
+    assert (one.division, one.place) == ("closed", "–"), "they read why, if there is nothing else"
+
+
+@pytest.mark.parametrize("state", ["disputed", "withdrawn"])
+@pytest.mark.parametrize(("other", "value"), [(3.0, 3.0), (1.5, 1.5), (None, None)])
+def test_a_dispute_takes_one_result_off_the_board_and_no_other(state, other, value):
+    """The best of what is left counts, whichever came first; with nothing left the state stands."""
+    rest = entry("a", other, points=None if other is None else 50.0, day=1)
+    off = entry("a", 2.0, day=2, state=state)
+    for reports in ([rest, off], [off, rest]):
+        ((one,),) = standings(results(reports)).values()
+        expected = (value, "ci") if value else (2.0, state)
+        assert (one.value, one.state) == expected and one.place == ("1" if value else "–")
 
 
 def test_the_final_replaces_what_was_measured_before():
-    """Also by a lower figure, and nothing of before comes back."""
+    """Also by a lower figure; nothing of before comes back, and nothing after it counts."""
     before, final = entry("a", 3.0), entry("a", 2.5, state="verified", day=2)
     for reports in ([before, final], [before, final, entry("a", 4.0, day=3)]):
         ((one,),) = standings(results(reports)).values()
         assert (one.value, one.state) == (2.5, "verified")
+        assert [led.value for led in records(results(reports))["sprint", "closed"]] == [3.0]
+    again = entry("a", 2.2, state="verified", day=4)
+    ((one,),) = standings(results([before, final, again])).values()
+    assert one.value == 2.2, "a second final replaces the first"
+
+
+def unread(one):
+    """Return a report of what could not be read at all."""
+    assignment = {k: v for k, v in one["assignments"][0].items() if k != "division"}
+    return one | {"reason": "entry/ is too large", "metrics": [], "assignments": [assignment]}
+
+
+FINAL = {"state": "verified", "points": None, "day": 2}
+FAILED = {
+    "refused": entry("a", None, **FINAL),
+    "gated": entry("a", 3.0, **FINAL),
+    "unread": unread(entry("a", None, **FINAL)),
+    "moved to another division": entry("a", 2.0, division="open", **FINAL | {"points": 50.0}),
+    "disputed": entry("a", 3.0, **FINAL | {"points": 50.0}),
+}
+
+
+@pytest.mark.parametrize("final", FAILED)
+def test_who_fails_the_final_keeps_no_earlier_place_and_no_record(final):
+    """What only the final's new seed finds out does not win; nor does the same, pushed again."""
+    reports = [entry("a", 3.0), entry("b", 2.0, state="verified", day=3), FAILED[final]]
+    for more in ([], [entry("a", 3.0, day=9)]):
+        found = results([*reports, *more])
+        if final == "disputed":
+            found[2] = replace(found[2], state="disputed")
+        rows = standings(found)["sprint", "closed"]
+        assert [(one.submitter, one.place) for one in rows] == [("b", "1"), ("a", "–")]
+        assert [one.submitter for one in records(found)["sprint", "closed"]] == ["b"]
+
+
+def test_where_the_grader_failed_in_the_final_the_earlier_place_stays():
+    """That is our fault; and one track's final is no other's."""
+    ours = unread(entry("a", None, **FINAL)) | {"status": "ungradable"}
+    assert places(entry("a", 3.0), ours) == [("a", "1")]
+    both = [entry("a", 3.0), entry("a", 3.0, track="decode")]
+    assert places(*both, entry("a", None, track="decode", **FINAL)) == [("a", "1")]
+    assert places(*both, entry("a", None, track="decode", **FINAL), track="decode") == [("a", "–")]
+
+
+def test_who_had_no_entry_in_a_track_gets_none_by_the_final():
+    """It only replaces: nobody is listed who never entered."""
+    gone = entry("a", None, **FINAL)
+    gone["assignments"] = [absent(tracks()["sprint"], "verified"), *gone["assignments"][1:]]
+    gone["metrics"] = []
+    assert places(entry("a", 3.0), gone) == [("a", "–")]
+    assert standings(results([gone])) == {}
+    practice = entry("a", 3.0, state="verified", isolation="none", day=2)
+    assert places(entry("a", 2.0), practice) == [("a", "1")], "practice is no final"
+
+
+def test_a_division_that_its_track_has_not_is_on_no_board():
+    """Nor a track that there is no more: the others are."""
+    old = entry("a", 2.0, track="decode")
+    old["assignments"][0]["division"] = "open"
+    lost = entry("b", 2.0)
+    lost["assignments"][0]["id"] = "competition-lost"
+    assert list(standings(results([old, lost, entry("c", 2.0)]))) == [("sprint", "closed")]
 
 
 def test_divisions_are_ranked_apart():

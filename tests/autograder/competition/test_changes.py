@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
+
 import pytest
 
 from assignments.catalog import load_course
 from autograder.competition.changes import ROOT, load_changes, read_changes
 from autograder.errors import GraderError
 from autograder.leaderboard.board import build
+from autograder.leaderboard.place import student_page
+from autograder.leaderboard.tracks import results
 from tests.autograder.competition.made import report, result
 
 EXAMPLE = ROOT / "autograder" / "competition" / "competition.example.toml"
@@ -38,6 +42,7 @@ def states(reports, changes):
 
 
 REPORTS = [report("a", result(2.0), day=1, repository=7), report("b", result(1.5), day=2)]
+ONE = f'report = "{REPORTS[0]["report_id"]}"\n'
 
 
 def test_a_disputed_result_stays_without_a_place_and_the_others_move_up(decide):
@@ -59,17 +64,50 @@ def test_what_is_measured_after_the_decision_is_a_new_result(decide):
 
 
 def test_what_is_pushed_during_a_dispute_is_not_verified_along_with_it(decide):
-    """Only the final verifies what nobody looked at."""
-    between = report("a", result(2.2), day=10, repository=7)
+    """Only the final verifies what nobody looked at; and only it stands before what is better."""
+    worse, better = (report("a", result(v), day=10, repository=7) for v in (1.9, 2.2))
     decided = decide(("a", "disputed", 9), ("a", "verified", 12))
-    assert states([*REPORTS, between], decided)["a"] == ("1", "verified")
-    better = build([between], decided).tables[0].rows[0]
-    assert (better.value, better.state) == (2.2, "ci")
+    assert states([*REPORTS, worse], decided)["a"] == ("1", "verified")
+    assert states([*REPORTS, better], decided)["a"] == ("1", "ci")
+
+
+def test_what_is_measured_again_is_no_new_result(decide):
+    """With new rules, and in the final, the push that was doubted is measured once more."""
+    again = report("a", result(2.1, state="verified"), day=1, repository=7)
+    again |= {"created_at": "2026-10-20T00:00:00.000Z", "report_id": f"7{again['report_id'][1:]}"}
+    assert states([*REPORTS, again], decide(("a", "disputed", 9)))["a"] == ("–", "disputed")
+    gone = decide((ONE, "disputed", 9), ("a", "withdrawn", 11))
+    assert states([*REPORTS, again], gone)["a"] == ("–", "withdrawn")
+    fine = report("a", result(1.8), day=3, repository=7)
+    one = decide((ONE, "disputed", 9))
+    assert states([*REPORTS, fine], one)["a"] == ("1", "ci")
+    assert states([*REPORTS, fine, again], one)["a"] == ("–", "disputed"), "it was in the final"
+    last = decide((f'report = "{again["report_id"]}"\n', "disputed", 9))
+    assert [one.state for one in results([*REPORTS, again], last)] == ["ci", "ci", "disputed"]
+    later = report("a", result(1.8), day=3, repository=7)  # by a commit of "next year"
+    later["submission"]["submitted_at"] = "2027-10-01T00:00:00.000Z"
+    assert states([*REPORTS, later], decide(("a", "disputed", 9)))["a"] == ("–", "disputed")
+
+
+def test_a_decision_about_one_report_leaves_the_others(decide):
+    """Those that count, and what is said of them; its student reads why all the same."""
+    worse = report("a", result(1.8), day=3, repository=7)
+    for one, value in ((worse, 2.0), (REPORTS[0], 1.8)):
+        gone = decide((f'report = "{one["report_id"]}"\n', "withdrawn", 9))
+        board = build([*REPORTS, worse], gone)
+        (table,) = board.tables
+        row = table.rows[0]
+        assert (row.place, row.value, row.state, row.reason) == ("1", value, "ci", "")
+        assert max(one.value for one in table.records) == value
+        page = student_page(board, "a", datetime.now(timezone.utc))
+        day = one["submission"]["submitted_at"][:10]
+        assert f"B Sprint, of {day}, is withdrawn: `shown to us`" in page
+        assert "withdrawn" not in student_page(board, "b", datetime.now(timezone.utc))
 
 
 def test_a_decision_is_about_a_repository_a_submitter_or_one_report(decide):
     """Whichever name staff know."""
-    for who in ("repository = 7\n", WHO.format(who="a"), f'report = "{REPORTS[0]["report_id"]}"\n'):
+    for who in ("repository = 7\n", WHO.format(who="a"), ONE):
         found = states(REPORTS, decide((who, "disputed", 9)))
         assert (found["a"][1], found["b"][1]) == ("disputed", "ci")
 
@@ -97,13 +135,30 @@ def test_practice_is_not_made_to_count(decide):
 def test_a_state_that_cannot_follow_is_one_line(decide):
     """It names the entry and the cure."""
     with pytest.raises(GraderError, match="state 2: a result that is withdrawn cannot become ver"):
-        states(REPORTS, decide(("a", "withdrawn", 9), ("a", "verified", 10)))
+        states(REPORTS, decide((ONE, "withdrawn", 9), (ONE, "verified", 10)))
 
 
-def test_a_decision_about_no_result_is_told(decide):
-    """A mistyped name does nothing in silence."""
-    assert [one.number for one in build(REPORTS, decide(("c", "disputed", 9))).unused] == [1]
-    assert build(REPORTS, decide(("b", "disputed", 9))).unused == ()
+def test_a_decision_about_a_student_passes_over_what_is_withdrawn(decide):
+    """Which is final: it keeps its reason, and nobody else's place hangs on it."""
+    worse = report("a", result(1.8), day=3, repository=7)
+    decided = decide((ONE, "withdrawn", 9), ("a", "disputed", 10), ("a", "verified", 11))
+    assert states([*REPORTS, worse], decided) == {"a": ("1", "verified"), "b": ("2", "ci")}
+    assert build([*REPORTS, worse], decided).unused == ()
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [("c", "disputed", 9)],
+        [("a", "verified", 9)],
+        [(ONE, "withdrawn", 5), ("a", "disputed", 9)],
+    ],
+)
+def test_a_decision_that_changes_nothing_is_told(decide, entries):
+    """A mistyped name does nothing in silence, nor does what comes too late."""
+    unused = build(REPORTS, decide(*entries)).unused
+    assert [one.number for one in unused] == [len(entries)]
+    assert build(REPORTS, decide(("b", "disputed", 9), ("b", "withdrawn", 10))).unused == ()
 
 
 @pytest.mark.parametrize(

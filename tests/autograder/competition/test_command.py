@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 
 import pytest
 from click.testing import CliRunner
@@ -15,8 +16,10 @@ from autograder.competition.contender import reference
 from autograder.competition.entries import baseline
 from autograder.errors import GraderError
 from autograder.intake import WITH_ENTRIES, receive
+from autograder.ledger import Ledger
 from autograder.report.schema import validate
 from autograder.sandbox import Sandbox
+from tests.autograder.competition import made
 from tests.autograder.competition.arena import LIMITS, QUICK
 from tests.submissions import build
 from tests.submissions.competition import entries
@@ -76,7 +79,14 @@ def test_what_is_not_ranked_has_no_score_and_a_reason(tmp_path):
     done = run(folder, "--track", "sprint", "--track", "C", "--out", out, "--final")
     assert done.exit_code == 0, done.output
     found = read(out / "report.json")
-    (one,) = found["assignments"]  # nothing was entered for C
+    one, absent = found["assignments"]
+    # nothing was entered for C: before the final it would not be there
+    assert (absent["id"], absent["score"], absent["state"]) == (
+        "competition-target",
+        None,
+        "verified",
+    )
+    assert absent["note"] == "there was no entry for Time to target in the final"
     assert one["score"] is None and one["status"] == "error" and one["state"] == "verified"
     assert one["note"].startswith("entry/sprint.py cannot be imported: ZeroDivisionError")
     assert found["metrics"] == [
@@ -299,3 +309,37 @@ def test_a_fault_in_what_staff_decided_is_said_before_anything_is_measured(tmp_p
     done = run(folder, "--out", tmp_path / "out", "--states", file)
     assert done.exit_code == 3 and "states.toml: state 1 has no key" in done.output
     assert not (tmp_path / "out").exists()
+
+
+def test_a_decision_that_does_not_fit_the_ledger_is_said_before_too(tmp_path, monkeypatch):
+    """Whether a state can follow shows only beside the results that it is about."""
+    one = made.report("a", made.result(2.0))
+    ledger = Ledger(tmp_path / "ledger")
+    ledger.append(one)
+    file = tmp_path / "states.toml"
+    file.write_text(
+        "".join(
+            f'[[state]]\nreport = "{one["report_id"]}"\ntrack = "sprint"\nto = "{to}"\n'
+            f'reason = "r"\nby = "J. Doe"\nat = 2026-10-0{day}T00:00:00Z\n'
+            for day, to in ((5, "withdrawn"), (6, "disputed"))
+        ),
+        encoding="utf-8",
+    )
+    monkeypatch.setattr(report, "compete", lambda *_, **__: pytest.fail("it was measured"))
+    folder = submission(tmp_path / "ada", "featherweight")
+    done = run(folder, "--out", tmp_path / "out", "--states", file, "--ledger", ledger.folder)
+    assert done.exit_code == 3
+    assert "state 2: a result that is withdrawn cannot become disputed" in done.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_entry_that_is_removed_before_the_final_wins_nothing(tmp_path):
+    """Neither does it stand in the table of a track in which its student never was."""
+    folder, out = submission(tmp_path / "ada", "featherweight"), tmp_path / "out"
+    assert run(folder, "--track", "A", "--out", out).exit_code == 0
+    assert "| 1 of 1 |" in (out / "student.md").read_text(encoding="utf-8")
+    shutil.rmtree(folder / "entry")
+    assert run(folder, "--track", "A", "--track", "B", "--out", out, "--final").exit_code == 0
+    page = (out / "student.md").read_text(encoding="utf-8")
+    assert "| A Featherweight, closed | – | not ranked |" in page and "Sprint" not in page
+    assert "`there was no entry for Featherweight in the final`" in page

@@ -10,11 +10,14 @@ import pytest
 from ulid import ULID
 
 from assignments.competition.tracks import tracks
-from autograder.competition.identity import digest
+from autograder.competition.changes import Change
+from autograder.competition.identity import absent, digest
+from autograder.errors import GraderError
 from autograder.github import races
 from autograder.github.feedback import MARKER as GRADE
 from autograder.github.published import TRIES
 from autograder.github.races import MARKER
+from autograder.policy import Who
 from autograder.report.redact import redact
 from autograder.scores import Rules, read
 from tests.autograder.competition.made import report, result
@@ -122,6 +125,49 @@ def test_the_final_measures_those_who_are_ranked_again_on_one_machine(course):
     assert {one["assignments"][0]["state"] for one in last} == {"verified"}
     assert len({one["grader"]["seed"] for one in course.raced()}) == 10
     assert "1.90 ×" in course.comments(students[0])[0]
+
+
+def test_who_has_no_entry_left_in_the_final_keeps_no_place(course):
+    """In one track, in all of them, and where a claim leaves a track out."""
+    ada, bob = (course.github.add(name) for name in ("ada", "bob"))
+    for student in (ada, bob):
+        student.push(WORK | ENTRY | {"entry/decode.py": f"x = {student.id}\n"})
+    eight = result(8.0, (7.9, 8.1), track="decode")
+    course.race(result(*SPRINT), eight)
+    assert "| E Decode, closed | 1= of 2 |" in course.comments(ada)[0]
+    bob.push(WORK)
+    hints = course.folder / "hints"
+    assert course.plan(hints=hints).jobs == ()
+    plan = course.plan(hints=hints, final=True)
+    assert len(plan.jobs) == 2
+    raw = course.measure(plan, result(1.9, (1.85, 1.95), state="verified"))
+    (key,) = (job.key for job in plan.jobs if job.repository_id == bob.id)
+    nothing = [absent(track, "verified") for track in tracks().values()]
+    course.put(
+        plan, key, claim(plan.job(key), *({"assignment": a, "metrics": []} for a in nothing))
+    )
+    assert course.publish(raw) == ["2 reports published"]
+    first, second = (course.comments(one)[0] for one in (ada, bob))
+    assert "| B Sprint, closed | 1 of 1 | 1.90 ×" in first
+    assert "no entry for Decode in the final" in first and "Featherweight" not in first
+    for name in ("B Sprint", "E Decode"):
+        assert f"| {name}, closed | – | not ranked |" in second
+    assert course.plan().jobs == (), "who has no entry is not measured again"
+
+
+def test_what_staff_decided_is_held_against_the_results_before_a_sweep(course, monkeypatch):
+    """As it is without GitHub: a fault is said before anything is measured."""
+    course.github.add("ada").push(WORK | ENTRY)
+    course.race(result(*SPRINT))
+    (one,) = course.raced()
+    who, at = Who(), datetime(2026, 12, 1, tzinfo=timezone.utc)
+    changes = [
+        Change(n, who, one["report_id"], "sprint", None, to, "reason", "J. Doe", at)
+        for n, to in enumerate(("withdrawn", "verified"), 1)
+    ]
+    monkeypatch.setattr(races, "load_changes", lambda course: changes)
+    with pytest.raises(GraderError, match="state 2: a result that is withdrawn cannot"):
+        course.plan()
 
 
 def test_what_is_published_is_what_the_leaderboard_reads(course, tmp_path):

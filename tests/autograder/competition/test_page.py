@@ -174,6 +174,12 @@ def test_each_picture_has_its_table_beside_it_with_the_same_entries(visit):
 def test_the_names_in_a_picture_stay_within_it(visit):
     """As wide as the browser draws them."""
     page = visit("hostile")
+    labels = page.locator(".picture", has=page.locator(".dot.closed")).first.locator(".label")
+    assert labels.all_text_contents() == ["gold, open", "gold, closed", "baseline"]
+    boxes = [one.bounding_box() for one in labels.all()]
+    for one, two in zip(boxes, boxes[1:], strict=False):
+        apart = one["x"] + one["width"] <= two["x"] or one["y"] + one["height"] <= two["y"]
+        assert apart or two["y"] + two["height"] <= one["y"]
     outside = page.locator(".picture text").evaluate_all("""all => all.filter(text => {
              const [box, frame] = [text, text.closest("svg")].map(e => e.getBoundingClientRect());
              return box.left < frame.left || box.right > frame.right || box.top < frame.top;

@@ -12,8 +12,8 @@ from datetime import datetime, timezone
 import pytest
 
 from assignments.competition.tracks import tracks
-from autograder.leaderboard import publish
-from autograder.leaderboard.board import build
+from autograder.leaderboard import contest, publish
+from autograder.leaderboard.board import build, floored
 from autograder.leaderboard.picture import HEIGHT, WIDTH, draw
 from autograder.leaderboard.place import student_page
 from autograder.ledger import Ledger
@@ -284,4 +284,60 @@ def test_everything_in_a_picture_is_within_its_frame_and_has_a_scale(track, coun
     assert len(picture.dots) == count and 0 < picture.right < WIDTH and picture.bottom < HEIGHT
     assert 2 <= len(picture.x_ticks) <= 7 and 2 <= len(picture.y_ticks) <= 6
     assert all(float(re.sub("[ %,]", "", tick.text)) <= 100 for tick in picture.y_ticks)
-    assert [tick.text for tick in picture.lines] == ["gold", "baseline"]
+    assert {line.text for line in picture.lines} == {"gold", "baseline"}
+
+
+def test_the_lines_of_a_picture_are_those_of_the_divisions_that_it_shows():
+    """Where it shows two, each has its own gold, told apart."""
+    closed, opened = (
+        report(
+            who,
+            result(400 * (1 + (who == "b")), track="featherweight", division=division),
+            result(2.0, division=division),
+            alias=who,
+        )
+        for who, division in (("a", "closed"), ("b", "open"))
+    )
+    gold = tracks()["sprint"].gold
+    board = build([closed, opened])
+    size, *speeds = (contest.drawn(board, pair, marks) for pair, marks in board.pictures)
+    assert [one.text for one in size.lines] == ["gold, open", "gold, closed", "baseline"]
+    left, right, _ = size.lines
+    assert right.at - left.at > 90 or left.y != right.y, "one label does not cover the other"
+    for picture, division in zip(speeds, ("closed", "open"), strict=True):
+        base, top = picture.lines
+        (dot,) = picture.dots
+        assert (base.text, top.text) == ("baseline", "gold")
+        share = (dot.x - base.at) / (top.at - base.at)
+        assert share == pytest.approx(math.log(2.0) / math.log(gold[division]), abs=0.01)
+    only = build([opened, report("c", result(500, track="featherweight"))])  # who is not named
+    (pair, marks), _ = only.pictures
+    assert [one.text for one in contest.drawn(only, pair, marks).lines] == ["gold", "baseline"]
+
+
+def test_what_failed_the_final_is_not_called_verified(board):
+    """It was measured in the final, and no more; the data have the state by its own word."""
+    reports = [
+        report("a", result(2.0), alias="Ada"),
+        report("a", result(None, state="verified", note="row 3"), alias="Ada", day=2),
+        report("b", result(1.5, state="verified"), alias="Bob", day=3),
+    ]
+    folder = board(*reports)
+    page = (folder / "competition.html").read_text(encoding="utf-8")
+    chips = re.findall(r'class="chip [a-z]+">(.+?)</span>', page)
+    assert chips == ["verified", "in the final"] and "2.00" not in page
+    assert [row["state"] for row in data(folder)["tables"][0]["rows"]] == ["verified"] * 2
+    told = student_page(build(reports), "a", NOW)
+    assert "| not ranked | | | | in the final |" in " ".join(told.split()) and "`row 3`" in told
+
+
+def test_points_that_miss_a_medal_do_not_read_as_if_they_earned_it(board):
+    """59.97 is no silver, nor 60.0 in print."""
+    one = report("a", result(GOLD**0.5997), alias="Ada")
+    assert one["assignments"][0]["score"]["points"] == pytest.approx(59.97)
+    text = (board(one) / "competition.html").read_text(encoding="utf-8")
+    assert "59.9<small" in text and "60.0" not in text and "coin bronze" in text
+    assert "| 59.9 | bronze |" in student_page(build([one]), "a", NOW)
+    assert [floored(points) for points in (0.3, 25, 60, 99.99, 100)] == [
+        *("0.3", "25.0", "60.0", "99.9", "100.0"),
+    ]
