@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import ctypes
 import math
-import mmap
 import operator
 import sys
 import threading
@@ -69,10 +68,10 @@ def _use_large_pages(library, size):
     library.malloc.restype, library.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
     library.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
     library.mallopt(-4, 0)  # M_MMAP_MAX: however large, from the heap
-    start = library.malloc(ctypes.c_size_t(size))
+    start, large = library.malloc(ctypes.c_size_t(size)), 2**21
     library.mallopt(-4, 2**16)  # as glibc has it
     if start is not None:
-        library.madvise(start // mmap.PAGESIZE * mmap.PAGESIZE, size, mmap.MADV_HUGEPAGE)
+        library.madvise(-(-start // large) * large, size - large, 14)  # MADV_HUGEPAGE
         library.free(start)
 
 
