@@ -191,6 +191,28 @@ def ahead_until_error(numbers, message):
     return [came, None]
 
 
+def ahead_of_nothing(message):
+    """The errors of a source that cannot begin; none after 10 seconds of waiting for it."""
+    import threading
+
+    class Source:
+        def __iter__(self):
+            raise KeyError(message)
+
+    errors = []
+
+    def consume():
+        try:
+            list(tt.prefetched(Source(), 1))
+        except KeyError as error:
+            errors.append(error.args[0])
+
+    consumer = threading.Thread(target=consume, daemon=True)
+    consumer.start()
+    consumer.join(10)
+    return list(errors)
+
+
 def ahead_and_left(depth, take):
     """The threads before the first; after leaving early those left, and what more is made."""
     import threading

@@ -211,6 +211,7 @@ def prefetched_errors(agree, rng):
     for n in (0, 1, 7):
         numbers = rng.integers(0, 99, n).tolist()
         agree("ahead_until_error", numbers=numbers, message=f"lost {seed_of(rng)}")
+    agree("ahead_of_nothing", message=f"lost {seed_of(rng)}")
 
 
 @hidden("prefetched: leaving early", points=4)

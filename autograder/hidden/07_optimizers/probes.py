@@ -77,7 +77,10 @@ def left(kind, what, settings):
 
 
 def stepped(values, gradients, groups):
-    """What steps of a rule of this probe's own do; an empty gradient stands for None."""
+    """What steps of a rule of this probe's own do; an empty gradient stands for None.
+
+    Then, how steps end with a first gradient of one number, and with one of another dtype.
+    """
 
     class Rule(tt.Optimizer):
         def buffers(self, group):
@@ -101,8 +104,19 @@ def stepped(values, gradients, groups):
             tensor.grad = tt.Tensor(gradient) if gradient.size else None
         optimizer.step()
     states = [optimizer.state.get(tensor, {}) for tensor in tensors]
+    states = [{k: v.copy() if k == "total" else v for k, v in one.items()} for one in states]
+    memory_then, refused = [one.copy() for one in memory], []
+    dtype = np.float32 if tensors[0].dtype == np.float64 else np.float64
+    for odd in (np.ones(1, tensors[0].dtype), np.ones(tensors[0].shape, dtype)):
+        tensors[0].grad = tt.Tensor(odd, dtype=odd.dtype)
+        try:
+            optimizer.step()
+            refused.append("none")
+        except (TypeError, ValueError) as error:
+            refused.append(type(error).__name__)
     return [
-        memory,
+        refused,
+        memory_then,
         [tensor.data is one for tensor, one in zip(tensors, memory, strict=True)],
         [state.get("step", 0) for state in states],
         [state["total"] for state in states if "total" in state],

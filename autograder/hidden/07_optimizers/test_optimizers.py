@@ -272,7 +272,7 @@ def step_small(agree, rng):
 @hidden(
     "Optimizer.step: groups, and gradients that are None",
     5,
-    "A parameter whose grad is None keeps its values and its count; each group has its settings.",
+    "grad None: values and count stay; each group has its settings; `_state_of` refuses others.",
 )
 def step_groups(agree, rng):
     shapes, none = [(3,), (), (2, 2), (4,), (0,)], (0,)
