@@ -296,6 +296,8 @@ def idx_refuses(refuses, rng):
     refuses("idx", ValueError, size, str(len(long)), bad={**good, "data": raw(long)}, good=good)
     for other in (b"", data[:3], b"\x89PNG" + data, b"\0\0\x07" + data[3:], data[:9]):
         refuses("idx", ValueError, bad={**good, "data": raw(other)}, good=good)
+    large = raw(bytes([0, 0, 8, 1]) + struct.pack(">I", 2**31))
+    refuses("idx", ValueError, str(2**31 + 8), bad={**good, "data": large}, good=good)
     for other in (b"\x01" + data[1:], b"\0\x01" + data[2:]):
         refuses("idx", ValueError, bad={**good, "data": raw(other)}, good=good)
     refuses("idx", ValueError, bad={**good, "data": raw(gzip.compress(data)[:-9])}, good=good)
