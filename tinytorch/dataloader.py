@@ -682,7 +682,7 @@ def read_cifar10(path_or_file, sha256: str | None = None) -> tuple[np.ndarray, n
     if labels.max() > 9:
         what = f"expected labels from 0 to 9, came {labels.max()} for image {labels.argmax()}"
         raise ValueError(f"{name}: {what}: take the binary version of CIFAR-10")
-    return records[:, 1:].reshape(-1, 3, 32, 32), labels
+    return records[:, 1:].copy().reshape(-1, 3, 32, 32), labels
 
 
 class _Images(TensorDataset):

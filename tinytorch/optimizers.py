@@ -83,7 +83,7 @@ class Optimizer:
         self.param_groups.append(settings)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients: `grad` becomes None, or is filled with zeros in place.
+        """Forget the gradients: `grad` becomes None, or zeros in place: tell `note_change`.
 
         Without this, the next backward adds to them.
 

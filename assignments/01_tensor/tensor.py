@@ -597,7 +597,8 @@ class Tensor:
     def permute(self, *dims: int) -> Tensor:
         """Return a view whose axis i is this tensor's axis dims[i].
 
-        (A, B, C).permute(2, 0, 1) -> (C, A, B). ValueError unless dims has every axis once.
+        (A, B, C).permute(2, 0, 1) -> (C, A, B). ValueError unless dims has every axis once,
+        IndexError for one that is not there.
 
         >>> zeros(2, 3, 4).permute(2, 0, 1).shape
         (4, 2, 3)

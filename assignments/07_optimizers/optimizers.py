@@ -71,7 +71,7 @@ class Optimizer:
         raise NotImplementedError("07_optimizers: Optimizer.add_param_group")
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients: `grad` becomes None, or is filled with zeros in place.
+        """Forget the gradients: `grad` becomes None, or zeros in place: tell `note_change`.
 
         Without this, the next backward adds to them.
 

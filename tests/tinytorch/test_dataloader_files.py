@@ -151,6 +151,12 @@ def test_what_is_no_cifar10_is_refused(data, words):
         read_cifar10(data)
 
 
+@pytest.mark.parametrize("n", [1, 2])
+def test_images_of_cifar10_may_be_written_to(n):
+    """They are memory of their own, also those of a single image, which lie in one piece."""
+    assert read_cifar10(bytes(3073 * n))[0].flags.writeable
+
+
 @pytest.mark.parametrize("zipped", [True, False])
 @pytest.mark.parametrize("train", [True, False])
 def test_mnist_is_kept_as_bytes_and_handed_out_as_floats(tmp_path, zipped, train):

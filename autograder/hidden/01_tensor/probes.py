@@ -11,8 +11,9 @@ def from_python(data, dtype):
 
 
 def common_shape(shapes):
-    """The common shape."""
-    return tt.tensor.broadcast_shape(*map(tuple, shapes))
+    """The common shape, and whether it is a tuple."""
+    common = tt.tensor.broadcast_shape(*map(tuple, shapes))
+    return [common, isinstance(common, tuple)]
 
 
 def loops(a, b):
@@ -45,10 +46,18 @@ def product_with_arrays(a, b):
     return [(tt.Tensor(a) @ b).data, (a @ tt.Tensor(b)).data]
 
 
+def product_with_array(a, b):
+    """The product of a tensor with an array."""
+    return (tt.Tensor(a) @ b).data
+
+
 def choice(condition, a, b):
-    """The choice between two tensors, and whether it was recorded."""
-    chosen = tt.where(tt.Tensor(condition), tt.Tensor(a, requires_grad=True), tt.Tensor(b))
-    return [chosen.data, chosen.requires_grad]
+    """The choice between two tensors, whether it was recorded, and one that leaves infinities."""
+    a, condition = tt.Tensor(a, requires_grad=True), tt.Tensor(condition)
+    chosen = tt.where(condition, a, tt.Tensor(b))
+    infinite = tt.full(b.shape, float("inf"))
+    kept = tt.where(condition, a, tt.where(condition, infinite, 0.0))
+    return [chosen.data, chosen.requires_grad, kept.data]
 
 
 def choice_of_numbers(condition, a, b):
@@ -57,17 +66,19 @@ def choice_of_numbers(condition, a, b):
 
 
 def larger(a, b):
-    """The larger elements, either way round, and whether they were recorded."""
+    """The larger elements, either way round, whether they were recorded, and those of ints."""
+    ints = tt.maximum(tt.Tensor([-1, 5]), 0)
     a, b = tt.Tensor(a, requires_grad=True), b if isinstance(b, float) else tt.Tensor(b)
     larger = tt.maximum(a, b)
-    return [larger.data, tt.maximum(b, a).data, larger.requires_grad]
+    return [larger.data, tt.maximum(b, a).data, larger.requires_grad, ints.data]
 
 
 def clipped(x, low, high):
-    """The elements between two bounds, whether they were recorded, and the input as it was left."""
+    """The elements between two bounds, whether recorded, the input as it was left, and ints."""
+    ints = tt.Tensor((9 * x).astype(int)).clip(-2, 7)
     x = tt.Tensor(x, requires_grad=True)
     clipped = x.clip(low, high)
-    return [clipped.data, clipped.requires_grad, x.data]
+    return [clipped.data, clipped.requires_grad, x.data, ints.data]
 
 
 def reduced(name, x, axis, keepdims):
@@ -120,24 +131,27 @@ def permuted(x, dims):
 
 
 def squeezed(x, dim):
-    """The squeezed tensor, whether it was recorded, and whether it shares memory."""
+    """The squeezed tensor, whether recorded, whether it shares memory, and an empty one's shape."""
     x = tt.Tensor(x, requires_grad=True)
     squeezed = x.squeeze() if dim is None else x.squeeze(dim)
-    return [squeezed.data, squeezed.requires_grad, np.shares_memory(squeezed.data, x.data)]
+    shared, empty = np.shares_memory(squeezed.data, x.data), tt.zeros(0, 1).squeeze()
+    return [squeezed.data, squeezed.requires_grad, shared, empty.shape]
 
 
 def unsqueezed(x, dim):
-    """The tensor with one axis more, whether it was recorded, and whether it shares memory."""
+    """The tensor with one axis more, whether recorded, whether it and a view's share memory."""
     x = tt.Tensor(x, requires_grad=True)
-    longer = x.unsqueeze(dim)
-    return [longer.data, longer.requires_grad, np.shares_memory(longer.data, x.data)]
+    longer, turned = x.unsqueeze(dim), tt.from_numpy(x.data.T).unsqueeze(dim)
+    shared = [np.shares_memory(t.data, x.data) for t in (longer, turned)]
+    return [longer.data, longer.requires_grad, shared]
 
 
 def expanded(x, sizes):
-    """The expanded tensor, whether it was recorded, and whether it shares memory."""
+    """The expanded tensor, whether recorded, whether it shares memory and can be written to."""
     x = tt.Tensor(x, requires_grad=True)
     larger = x.expand(*sizes)
-    return [larger.data, larger.requires_grad, np.shares_memory(larger.data, x.data)]
+    writable = larger.data.flags.writeable and larger.shape != x.shape
+    return [larger.data, larger.requires_grad, np.shares_memory(larger.data, x.data), writable]
 
 
 def joined(name, arrays, dim):
@@ -154,8 +168,9 @@ def joined_first(name, arrays):
 
 
 def parts(x, sizes, dim):
-    """The parts, whether they were recorded, and whether they share memory."""
+    """The parts, whether they were recorded, share memory, and come in a tuple."""
     x = tt.Tensor(x, requires_grad=True)
     parts = tt.split(x, sizes, dim)
     views = [np.shares_memory(part.data, x.data) for part in parts]
-    return [[part.data for part in parts], [part.requires_grad for part in parts], views]
+    recorded = [part.requires_grad for part in parts]
+    return [[part.data for part in parts], recorded, views, isinstance(parts, tuple)]

@@ -20,9 +20,9 @@ def call_view(name, x):
     return getattr(tt, name)(x).data
 
 
-def call_plain(name, x):
-    """The result for a tensor of any dtype."""
-    return getattr(tt, name)(tt.Tensor(x)).data
+def call_plain(name, x, tensor):
+    """The result for a tensor of any dtype, or for an array that is none."""
+    return getattr(tt, name)(tt.Tensor(x) if tensor else x).data
 
 
 def leaky(x, slope):
@@ -47,6 +47,6 @@ def along_every(name, x):
     return [getattr(tt, name)(x, dim=dim).data for dim in range(-x.ndim, x.ndim)]
 
 
-def along_plain(name, x, dim):
-    """The result along one dimension for a tensor of any dtype."""
-    return getattr(tt, name)(tt.Tensor(x), dim=dim).data
+def along_plain(name, x, dim, tensor):
+    """The result along one dimension for a tensor of any dtype, or for an array that is none."""
+    return getattr(tt, name)(tt.Tensor(x) if tensor else x, dim=dim).data

@@ -10,7 +10,7 @@ points = 100
 # float32 formulas that are equal on paper differ by a few units in the seventh digit.
 SINGLE = {"rtol": 1e-5, "atol": 1e-6}
 FAR = np.array([-1000.0, -200.0, -90.0, 90.0, 200.0, 1000.0])
-REFUSE_INTS = "Integers are refused with a TypeError: hand x to `_floats` first."
+REFUSE_INTS = "Integers and arrays are refused with a TypeError: hand x to `_floats` first."
 
 
 def agree_on_random(agree, rng, function):
@@ -22,13 +22,15 @@ def agree_on_random(agree, rng, function):
 
 
 def agree_far_out(agree, refuses, rng, function):
-    """Compare ±1000 in both dtypes and an empty array; whole numbers must be refused."""
+    """Compare ±1000 in both dtypes and an empty array; refuse whole numbers, and mere arrays."""
     x = np.concatenate([FAR, rng.normal(0, 1, 3)])
     agree("call", name=function, x=x)
     agree("call", name=function, x=x.astype(np.float32), **SINGLE)
     agree("call", name=function, x=np.zeros((0, 3), np.float32))
-    bad = {"name": function, "x": rng.integers(1, 9, 4)}
-    refuses("call_plain", TypeError, "int64", bad=bad, good={"name": function, "x": x})
+    good = {"name": function, "x": x, "tensor": True}
+    ints = rng.integers(1, 9, 4)
+    refuses("call_plain", TypeError, "int64", bad={**good, "x": ints}, good=good)
+    refuses("call_plain", TypeError, bad={**good, "tensor": False}, good=good)
 
 
 def agree_along_every_dim(agree, rng, function):
@@ -47,10 +49,12 @@ def agree_on_large_scores(agree, rng, function):
 
 
 def refuse_wrong_dims_and_dtypes(refuses, rng, function):
-    """Demand IndexError for a dim that is not there and TypeError for whole numbers."""
-    good = {"name": function, "x": rng.normal(0, 1, (2, 3)), "dim": -1}
+    """Demand IndexError for a dim that is not there, TypeError for whole numbers and arrays."""
+    good = {"name": function, "x": rng.normal(0, 1, (2, 3)), "dim": -1, "tensor": True}
     refuses("along_plain", IndexError, "2", bad={**good, "dim": 2}, good=good)
     refuses("along_plain", IndexError, "-3", bad={**good, "dim": -3}, good=good)
+    refuses("along_plain", IndexError, bad={**good, "x": np.array(1.5)}, good=good)
+    refuses("along_plain", TypeError, bad={**good, "tensor": False}, good=good)
     refuses("along_plain", TypeError, bad={**good, "dim": 0.5}, good=good)
     ints = rng.integers(1, 9, (2, 3))
     refuses("along_plain", TypeError, "int64", bad={**good, "x": ints}, good=good)
@@ -105,11 +109,12 @@ def leaky_relu_random(agree, rng):
     name="leaky_relu: far out",
     points=5,
     hidden=True,
-    failure_message=f"Try -1000 with a slope of your choice. {REFUSE_INTS}",
+    failure_message=f"Try -1000 with a slope of your choice, and ±inf. {REFUSE_INTS}",
 )
 def leaky_relu_far_out(agree, refuses, rng):
     agree_far_out(agree, refuses, rng, "leaky_relu")
     agree("leaky", x=FAR, slope=float(rng.uniform(0.1, 0.9)))
+    agree("leaky", x=np.array([-np.inf, np.inf, np.nan]), slope=0.5, finite=False)
 
 
 @test_case(

@@ -14,9 +14,9 @@ def weighted(x, weight, bias):
     return [y.data, y.requires_grad, left]
 
 
-def weighted_plain(x, weight, bias):
-    """The operation's result for tensors of any dtype."""
-    return tt.linear(tt.Tensor(x), tt.Tensor(weight), tt.Tensor(bias)).data
+def weighted_plain(x, weight, bias, tensor):
+    """The operation's result for tensors of any dtype, x perhaps an array that is none."""
+    return tt.linear(tt.Tensor(x) if tensor else x, tt.Tensor(weight), tt.Tensor(bias)).data
 
 
 def weighted_arrays(x, weight, bias):
@@ -91,9 +91,9 @@ def dropped_never(x):
     return [same, tt.dropout(ints, 0.5, training=False) is ints, tt.dropout(x, 1.0).data]
 
 
-def dropped_plain(x, p):
+def dropped_plain(x, p, training):
     """The shape of what a tensor of any dtype becomes."""
-    return list(tt.dropout(tt.Tensor(x), p).shape)
+    return list(tt.dropout(tt.Tensor(x), p, training).shape)
 
 
 def opened(name, value):
@@ -192,7 +192,14 @@ def switched_to(mode):
 
 
 def state(w, b, steps):
-    """The state's names, numbers, memory and gradients, of shared parameters and buffers too."""
+    """The state's names, numbers, memory and gradients, of shared parameters and buffers too.
+
+    One child says its state itself, as a counter of its own.
+    """
+
+    class Own(tt.layers.Module):
+        def state_dict(self, prefix=""):
+            return {f"{prefix}counted": tt.Tensor(steps)}
 
     class Part(tt.layers.Module):
         def __init__(self):
@@ -206,7 +213,7 @@ def state(w, b, steps):
     model = Part()
     model.first, model.second = Part(), Part()
     model.second.below = model.third = model.first
-    model.tied = model.first.weight
+    model.tied, model.own = model.first.weight, Own()
     state, again = model.state_dict(), model.state_dict(prefix="net.")
     shared = [np.shares_memory(state["first.bias"].data, model.first.bias.data)]
     shared.append(np.shares_memory(state["steps"].data, model.steps.data))
@@ -234,6 +241,14 @@ def loaded(w, b, steps, state, strict):
     same = [t.data is a for t, a in zip(tensors, arrays)]  # noqa: B905
     noticed = tt.tensor.changed_since(model.weight, recipe)
     return [[t.data for t in tensors], list(missing), list(unexpected), same, noticed]
+
+
+def loaded_pairs(w, pairs):
+    """The weight after loading it from a dict, or from a list of pairs."""
+    model = tt.layers.Module()
+    model.weight = tt.layers.Parameter(w)
+    model.load_state_dict([("weight", w + 1)] if pairs else {"weight": w + 1})
+    return model.weight.data
 
 
 def loaded_badly(w, b, state):

@@ -13,15 +13,17 @@ def kept(name, x, target):
 
 
 def every_reduction(name, x, target, **settings):
-    """The loss under each reduction and under none said, and whether each was recorded."""
+    """The loss under each reduction and under none said, if recorded, and if x stays as it was."""
     x, target = tt.Tensor(x, requires_grad=True), tt.Tensor(target)
     kept = {k: tt.Tensor(v) if k.endswith("weight") else v for k, v in settings.items()}
+    before = x.data.copy()
     with np.errstate(over="raise", invalid="raise", divide="raise"):
         losses = [
             getattr(tt, name)(x, target, reduction=r, **kept) for r in ("none", "sum", "mean")
         ]
         losses.append(getattr(tt, name)(x, target, **kept))
-    return [part for loss in losses for part in (loss.data, loss.requires_grad)]
+    found = [part for loss in losses for part in (loss.data, loss.requires_grad)]
+    return [*found, np.array_equal(x.data, before)]
 
 
 def in_order(name, x, target, settings):

@@ -67,7 +67,8 @@ def collated_nested(x, numbers, names):
     ]
     batch = tt.default_collate(samples)
     two = [type(batch["two"]).__name__, [t.data for t in batch["two"]]]
-    return [batch["x"].data, two, batch["scalar"].data, batch["name"], list(batch)]
+    texts = [type(batch["name"]).__name__, batch["name"]]
+    return [batch["x"].data, two, batch["scalar"].data, texts, list(batch)]
 
 
 def collated_plain(samples):
@@ -108,17 +109,19 @@ def fetched(numbers, indices):
 
 
 def split_up(n, lengths, seed, default):
-    """The indices of each part; the draws come from a given or from the default generator."""
+    """The indices of each part, the lengths as they were left; draws from either generator."""
     generator = tt.manual_seed(seed) if default else np.random.default_rng(seed)
     parts = tt.random_split(list(range(n)), lengths, None if default else generator)
-    return [[part.indices for part in parts], generator.random()]
+    return [[part.indices for part in parts], generator.random(), lengths]
 
 
 def orders(n, seed, default):
-    """Three orders of a RandomSampler."""
+    """Three orders of a RandomSampler, and one after the framework has got another seed."""
     generator = tt.manual_seed(seed) if default else np.random.default_rng(seed)
     sampler = tt.RandomSampler(range(n), None if default else generator)
-    return [[sampler.order() for _ in range(3)], generator.random()]
+    three, number = [sampler.order() for _ in range(3)], generator.random()
+    tt.manual_seed(seed + 1)
+    return [three, number, sampler.order()]
 
 
 def pieces(order, batch_size, drop_last):
@@ -188,18 +191,41 @@ def ahead_until_error(numbers, message):
     return [came, None]
 
 
+def ahead_of_nothing(message):
+    """The errors of a source that cannot begin; none after 10 seconds of waiting for it."""
+    import threading
+
+    class Source:
+        def __iter__(self):
+            raise KeyError(message)
+
+    errors = []
+
+    def consume():
+        try:
+            list(tt.prefetched(Source(), 1))
+        except KeyError as error:
+            errors.append(error.args[0])
+
+    consumer = threading.Thread(target=consume, daemon=True)
+    consumer.start()
+    consumer.join(10)
+    return list(errors)
+
+
 def ahead_and_left(depth, take):
-    """After leaving early: the threads that are left, and whether anything more is made."""
+    """The threads before the first; after leaving early those left, and what more is made."""
     import threading
     import time
 
     before, made = threading.active_count(), []
     batches = tt.prefetched((made.append(n) or n for n in range(10**9)), depth)
+    early = threading.active_count() - before
     came = [next(batches) for _ in range(take)]
     batches.close()
     left, count = threading.active_count() - before, len(made)
     time.sleep(0.02)
-    return [came, left, len(made) - count]
+    return [early, came, left, len(made) - count]
 
 
 def normalized(x, mean, std, layout):

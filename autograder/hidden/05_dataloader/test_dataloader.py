@@ -111,10 +111,13 @@ def collate_random(agree, rng):
 
 @hidden("default_collate: samples that make no batch", points=3)
 def collate_refuses(refuses, rng):
-    """No samples, or of different length or shape: ValueError. Objects: TypeError."""
+    """No samples, or of different length, shape or keys: ValueError. Objects: TypeError."""
     good = {"samples": rng.integers(0, 9, (2, 3)).tolist()}
     refuses("collated_plain", ValueError, bad={"samples": []}, good=good)
     refuses("collated_plain", ValueError, bad={"samples": [[1, 2], [3]]}, good=good)
+    more = [{"a": 1}, {"a": 2, "b": 3}]
+    for samples in (more, more[::-1]):
+        refuses("collated_plain", ValueError, bad={"samples": samples}, good=good)
     ragged = {"samples": [np.zeros(2), np.zeros(3)]}
     refuses("collated_plain", ValueError, bad=ragged, good={"samples": [np.ones(2), np.zeros(2)]})
     refuses("collated_strange", TypeError, bad={"strange": True}, good={"strange": False})
@@ -145,6 +148,7 @@ def split_fractions(agree, refuses, rng):
     good = {"n": n, "lengths": [0.5, 0.25, 0.25], "seed": seed_of(rng), "default": False}
     for lengths in ([0.5, 0.25, 0.25], [1 / 3] * 3, [0.1] * 10, [1.0], [0.9, 0.1]):
         agree("split_up", **{**good, "lengths": lengths})
+    agree("split_up", **{**good, "n": 7, "lengths": [0.1] * 10})
     for lengths in ([0.5, 0.6], [0.5, 0.25], [1.5, -0.5]):
         refuses("split_up", ValueError, bad={**good, "lengths": lengths}, good=good)
 
@@ -189,6 +193,7 @@ def prefetched_small(agree, rng):
     """All that the source yields, in its order, by a thread that is not this one."""
     agree("ahead", numbers=rng.integers(0, 99, 20).tolist(), depth=3)
     agree("ahead", numbers=[], depth=1)
+    agree("ahead", numbers=[0, None, 1], depth=2)
 
 
 @hidden("prefetched: ahead, but not too far", points=4)
@@ -206,11 +211,12 @@ def prefetched_errors(agree, rng):
     for n in (0, 1, 7):
         numbers = rng.integers(0, 99, n).tolist()
         agree("ahead_until_error", numbers=numbers, message=f"lost {seed_of(rng)}")
+    agree("ahead_of_nothing", message=f"lost {seed_of(rng)}")
 
 
 @hidden("prefetched: leaving early", points=4)
 def prefetched_left(agree, rng):
-    """In `finally`: say that the consumer has left, make room for a thread that waits, and join."""
+    """No thread before `next`; in `finally`: say that one has left, make room, and join."""
     for depth in (1, int(rng.integers(2, 6))):
         agree("ahead_and_left", depth=depth, take=int(rng.integers(1, 4)))
 
@@ -263,6 +269,7 @@ def flip_random(agree, refuses, rng):
     for p in (0.5, float(rng.uniform(0.2, 0.8)), 0.0, 1.0):
         for layout in ("NCHW", "NHWC", "NHCW", "NWHC"):
             agree("flipped", x=x, p=p, layout=layout, seed=seed_of(rng))
+    agree("flipped", x=(9 * x).astype(np.int16), p=0.5, layout="NCHW", seed=seed_of(rng))
     good = {"x": x, "p": 0.5, "layout": "NCHW", "seed": seed_of(rng)}
     refuses("flipped", ValueError, bad={**good, "layout": "NHW"}, good=good)
 
@@ -275,7 +282,8 @@ def idx_random(agree, rng):
         data = as_idx((rng.normal(0, 30, shape) % 100).astype(dtype))
         agree("idx", data=raw(data), opened=False, sha256=hashlib.sha256(data).hexdigest())
         agree("idx", data=raw(gzip.compress(data)), opened=True, sha256=None)
-    agree("idx", data=raw(as_idx(np.zeros((0, 28), np.uint8))), opened=False, sha256=None)
+    for odd in (np.zeros((0, 28), np.uint8), np.array(rng.normal())):
+        agree("idx", data=raw(as_idx(odd)), opened=False, sha256=None)
 
 
 @hidden("read_idx: damaged files", points=5)
@@ -287,6 +295,10 @@ def idx_refuses(refuses, rng):
     refuses("idx", ValueError, size, str(len(cut)), bad={**good, "data": raw(cut)}, good=good)
     refuses("idx", ValueError, size, str(len(long)), bad={**good, "data": raw(long)}, good=good)
     for other in (b"", data[:3], b"\x89PNG" + data, b"\0\0\x07" + data[3:], data[:9]):
+        refuses("idx", ValueError, bad={**good, "data": raw(other)}, good=good)
+    large = raw(bytes([0, 0, 8, 1]) + struct.pack(">I", 2**31))
+    refuses("idx", ValueError, str(2**31 + 8), bad={**good, "data": large}, good=good)
+    for other in (b"\x01" + data[1:], b"\0\x01" + data[2:]):
         refuses("idx", ValueError, bad={**good, "data": raw(other)}, good=good)
     refuses("idx", ValueError, bad={**good, "data": raw(gzip.compress(data)[:-9])}, good=good)
     wrong = hashlib.sha256(b"another").hexdigest()

@@ -65,7 +65,7 @@ def long_order(length):
 
 
 def walk(pairs, leaves, g):
-    """The gradients of the leaves; tensor n is the product of the pair of tensors n."""
+    """The leaves' gradients, and whether others have one; tensor n is the product of pair n."""
     import operator
 
     product = operator.mul  # any function will do that has no rule yet
@@ -75,7 +75,26 @@ def walk(pairs, leaves, g):
         made.append(tt.tensor.apply(product, made[a], made[b]))
     tt.autograd.backward(made[-1], g)
     found = [made[n].grad for n in range(len(leaves))]
-    return [None if grad is None else grad.data for grad in found]
+    others = [t.grad is not None for t in made[len(leaves) :]]
+    return [[None if grad is None else grad.data for grad in found], any(others)]
+
+
+def walk_failed(x, g):
+    """The gradients of two leaves after a walk that an operation without a rule ends midway."""
+    import operator
+
+    def triple(a):
+        return a * 3
+
+    tt.autograd.vjp(operator.mul)(lambda y, a, b: (lambda g: g * b, lambda g: g * a))
+    leaves = [tt.Tensor(x, requires_grad=True) for _ in range(2)]
+    leaves[0].grad = tt.Tensor(g)
+    y = tt.tensor.apply(operator.mul, leaves[0], tt.tensor.apply(triple, leaves[1]))
+    try:
+        tt.autograd.backward(y, g)
+    except NotImplementedError:
+        pass
+    return [leaves[0].grad.data, leaves[1].grad is None]
 
 
 def walk_twice(x, y, g, again, new):
@@ -185,8 +204,11 @@ def recorded_again(modes):
 
 
 def slopes(x, c, eps):
-    """The slopes of a sum of cubes with factors c, and x as it was left."""
-    return [tt.autograd.differences(lambda: float((c * x * x * x).sum()), x, eps), x]
+    """The slopes of a sum of cubes with factors c, for x and a view, and whether x was put back."""
+    before, turned = x.copy(), x.T[::-1] if x.ndim else x
+    found = tt.autograd.differences(lambda: float((c * x * x * x).sum()), x, eps)
+    of_view = tt.autograd.differences(lambda: float((c * x * x * x).sum()), turned, eps)
+    return [found, of_view, np.array_equal(x, before)]
 
 
 def slopes_by_default(x, c):

@@ -173,7 +173,7 @@ def backward_far(agree, rng):
 
 @hidden("backward: what is refused, and who is not asked", points=4)
 def backward_refusals(agree, refuses, rng):
-    """A second walk needs retain_graph, numbers that changed are gone, constants get nothing."""
+    """A second walk needs retain_graph, changed numbers are gone; an error leaves every grad."""
     x = rng.normal(0, 1, 3)
     good = {"x": x, "retain": False, "walks": 1, "change": False, "lazily": True}
     refuses("walk_again", RuntimeError, "retain_graph", bad={**good, "walks": 2}, good=good)
@@ -184,6 +184,7 @@ def backward_refusals(agree, refuses, rng):
     refuses("walk_from", RuntimeError, bad={**good, "wanted": False}, good=good)
     refuses("walk_from", RuntimeError, bad={**good, "g": None}, good=good)
     refuses("walk_from", ValueError, bad={**good, "g": np.ones(2)}, good=good)
+    agree("walk_failed", x=x, g=rng.normal(0, 1, 3))
 
 
 def sigmoid(x):
@@ -351,11 +352,12 @@ def recording_again(agree, rng):
 
 @hidden("differences: cubes", points=2)
 def differences_cubes(agree, rng):
-    """Both sides: x³ has the slope 3x² + eps², one side alone is off by 3x · eps. x is put back."""
+    """Both sides: x³ has the slope 3x² + eps², one alone is off by 3x · eps. x is put back."""
     for shape in ((4,), (2, 3), ()):
         x, c = rng.normal(0, 1, shape), rng.uniform(1, 2, shape)
         agree("slopes", x=np.array(x), c=np.array(c), eps=0.125)
         agree("slopes", x=np.array(x), c=np.array(c), eps=1e-4)
+        agree("slopes", x=np.array(1e-9 * x), c=np.array(c), eps=1e-4)
 
 
 @hidden("differences: one number at a time", points=2)

@@ -19,25 +19,31 @@ def updates(kind, p, gradients, state, settings):
 
 
 def grouped(kind, count, groups, later, settings):
-    """The groups that come out: indices of parameters, settings; and the keys of what was given."""
+    """The groups that come out: indices of parameters, settings; and what was given, if kept."""
     tensors = [tt.Tensor(np.zeros(2)) for _ in range(count)]
     forms = {"list": list, "tuple": tuple, "generator": iter, "one": lambda chosen: chosen[0]}
     given = [
         {**group["settings"], "params": forms[group["form"]]([tensors[i] for i in group["params"]])}
         for group in groups + later
     ]
+    before = [group["params"] for group in given]
     optimizer = getattr(tt, kind)(given[: len(groups)], **settings)
     for group in given[len(groups) :]:
         optimizer.add_param_group(group)
     places = {id(tensor): i for i, tensor in enumerate(tensors)}
-    return [
-        [
-            [places[id(p)] for p in group["params"]],
-            isinstance(group["params"], list),
-            {name: value for name, value in group.items() if name != "params"},
+    kept = [group["params"] is one for group, one in zip(given, before, strict=True)]
+    return (
+        [kept]
+        + [
+            [
+                [places[id(p)] for p in group["params"]],
+                isinstance(group["params"], list),
+                {name: value for name, value in group.items() if name != "params"},
+            ]
+            for group in optimizer.param_groups
         ]
-        for group in optimizer.param_groups
-    ] + [sorted(group) for group in given]
+        + [sorted(group) for group in given]
+    )
 
 
 def added(kind, what, settings):
@@ -71,7 +77,10 @@ def left(kind, what, settings):
 
 
 def stepped(values, gradients, groups):
-    """What steps of a rule of this probe's own do; an empty gradient stands for None."""
+    """What steps of a rule of this probe's own do; an empty gradient stands for None.
+
+    Then, how steps end with a first gradient of one number, and with one of another dtype.
+    """
 
     class Rule(tt.Optimizer):
         def buffers(self, group):
@@ -95,8 +104,19 @@ def stepped(values, gradients, groups):
             tensor.grad = tt.Tensor(gradient) if gradient.size else None
         optimizer.step()
     states = [optimizer.state.get(tensor, {}) for tensor in tensors]
+    states = [{k: v.copy() if k == "total" else v for k, v in one.items()} for one in states]
+    memory_then, refused = [one.copy() for one in memory], []
+    dtype = np.float32 if tensors[0].dtype == np.float64 else np.float64
+    for odd in (np.ones(1, tensors[0].dtype), np.ones(tensors[0].shape, dtype)):
+        tensors[0].grad = tt.Tensor(odd, dtype=odd.dtype)
+        try:
+            optimizer.step()
+            refused.append("none")
+        except (TypeError, ValueError) as error:
+            refused.append(type(error).__name__)
     return [
-        memory,
+        refused,
+        memory_then,
         [tensor.data is one for tensor, one in zip(tensors, memory, strict=True)],
         [state.get("step", 0) for state in states],
         [state["total"] for state in states if "total" in state],
@@ -127,15 +147,20 @@ def stepped_by_blocks(p, g):
 
 
 def zeroed(gradients, set_to_none):
-    """The gradients that are left, whether in the memory they had; empty ones stand for None."""
+    """The gradients that are left, whether in the memory they had; empty ones stand for None.
+
+    Of one that is not finite, whether it is gone, and whether recipes know.
+    """
     tensors = [tt.Tensor(np.zeros(gradient.shape)) for gradient in gradients]
     for tensor, gradient in zip(tensors, gradients, strict=True):
         tensor.grad = tt.Tensor(gradient) if gradient.size else None
     before = [tensor.grad for tensor in tensors]
     memory = [None if grad is None else grad.data for grad in before]
+    wild, lost = tt.Tensor(np.zeros(2)), tt.Tensor([float("inf"), float("nan")])
+    wild.grad, recipe = lost, (tt.Tensor([1.0, 2.0], requires_grad=True) * lost).recipe
     optimizer = object.__new__(tt.Optimizer)
     optimizer.defaults, optimizer.state = {}, {}
-    optimizer.param_groups = [{"params": tensors[:1]}, {"params": tensors[1:]}]
+    optimizer.param_groups = [{"params": tensors[:1]}, {"params": [*tensors[1:], wild]}]
     if set_to_none is None:
         optimizer.zero_grad()
     else:
@@ -145,6 +170,7 @@ def zeroed(gradients, set_to_none):
         [tensor.grad.data for tensor in tensors if tensor.grad is not None],
         [grad is not None and grad.data is m for grad, m in zip(before, memory, strict=True)],
         [m for m in memory if m is not None],
+        wild.grad is None or not lost.data.any() and tt.tensor.changed_since(lost, recipe),
     ]
 
 
@@ -219,6 +245,7 @@ def loaded(sizes, state, groups, text):
             for one in state.values()
         ),
         [len(group["params"]) for group in groups],
+        [[str(key), sorted(kept)] for key, kept in given.items()],
     ]
 
 

@@ -272,7 +272,7 @@ def step_small(agree, rng):
 @hidden(
     "Optimizer.step: groups, and gradients that are None",
     5,
-    "A parameter whose grad is None keeps its values and its count; each group has its settings.",
+    "grad None: values and count stay; each group has its settings; `_state_of` refuses others.",
 )
 def step_groups(agree, rng):
     shapes, none = [(3,), (), (2, 2), (4,), (0,)], (0,)
@@ -303,7 +303,7 @@ def step_blocks(agree, rng):
 @hidden(
     "Optimizer.step: zero_grad",
     5,
-    "grad becomes None in every group; with set_to_none=False, zeros where it lies.",
+    "grad becomes None in every group; with set_to_none=False, zeros where it lies, noted.",
 )
 def zero_grad(agree, rng):
     for set_to_none in (None, True, False):
@@ -345,7 +345,7 @@ def state_of(rng, *shapes):
 @hidden(
     "Optimizer.state_dict: loading",
     5,
-    "Match parameters in order, by the numbers in `params`; old state goes, arrays are copies.",
+    "Match in order, by the numbers in `params`; old state goes, what was saved is copied.",
 )
 def load_random(agree, rng):
     sizes, state = [3, 2, 4], state_of(rng, 3, 2, 4)

@@ -6,7 +6,7 @@ import tinytorch as tt
 
 
 def schedule(kind, settings, rates, epochs):
-    """The rate of every group in each epoch, as the optimizer has it."""
+    """The rate of every group in each epoch, as the optimizer has it, and rates asked for."""
     groups = [{"params": [tt.Tensor([0.0], requires_grad=True)], "lr": rate} for rate in rates]
     optimizer = tt.SGD(groups)
     scheduler = getattr(tt, kind)(optimizer, *settings)
@@ -14,11 +14,11 @@ def schedule(kind, settings, rates, epochs):
     for _ in range(epochs):
         found.append([group["lr"] for group in optimizer.param_groups])
         scheduler.step()
-    return np.array(found)
+    return [np.array(found), [scheduler.rate(0.7, epoch) for epoch in (2, 5, 0)]]
 
 
 def sequence(slopes, milestones, rates, epochs):
-    """The rates of a sequence of schedulers of our own, the nth with the nth slope."""
+    """The rates of a sequence of schedulers of our own, the nth with the nth slope; some asked."""
 
     class Line(tt.LRScheduler):
         def rate(self, base_lr, epoch):
@@ -32,7 +32,7 @@ def sequence(slopes, milestones, rates, epochs):
     for _ in range(epochs):
         found.append([group["lr"] for group in optimizer.param_groups])
         scheduler.step()
-    return np.array(found)
+    return [np.array(found), [scheduler.rate(0.7, epoch) for epoch in (2, 5, 0)]]
 
 
 def clip_norm(gradients, missing, max_norm, norm_type, single):
@@ -119,6 +119,7 @@ def pack_odd(kind, numbers):
         "list": [numbers],
         "set": {1, 2},
         "objects": np.array([None, 1]),
+        "dates": np.array(["2020-02-29"], "datetime64[D]"),
         "texts": np.array(["a"]),
         "bytes": b"1",
         "key": {(1, 2): 3},
@@ -247,7 +248,12 @@ def train_step_bad(x, y, where, seed):
 
 
 def evaluate(x, y, sizes, seed):
-    """Loss and metrics over batches of these sizes."""
+    """Loss and metrics over batches of these sizes, and the loss of a model of two inputs."""
+
+    class Both(tt.Module):
+        def forward(self, one, other):
+            return one - other
+
     tt.manual_seed(seed)
     model = tt.Linear(x.shape[1], 3, dtype=np.float64)
     metrics = {
@@ -259,7 +265,10 @@ def evaluate(x, y, sizes, seed):
     )
     ends = np.cumsum(sizes)
     parts = [slice(end - n, end) for end, n in zip(ends, sizes, strict=True)]
-    return trainer.evaluate([(tt.Tensor(x[part]), tt.Tensor(y[part])) for part in parts])
+    batches = [(tt.Tensor(x[part]), tt.Tensor(y[part])) for part in parts]
+    two = tt.Trainer(Both(), trainer.optimizer, tt.CrossEntropyLoss(), progress=False)
+    pairs = [(inputs, inputs.exp(), target) for inputs, target in batches]
+    return [trainer.evaluate(batches), two.evaluate(pairs)]
 
 
 def evaluate_modes(x, y, seed, fail):
@@ -358,7 +367,7 @@ def state_is_a_copy(seed):
 
 
 def load_other(seed, forget):
-    """The step of a trainer that takes over another's state, of which something is missing."""
+    """The step of a trainer that takes over another's state, which lacks a part or has one more."""
     tt.manual_seed(seed)
     model = tt.Linear(2, 1)
     parts = model, tt.SGD(model.parameters(), lr=0.1), tt.MSELoss()
@@ -367,6 +376,7 @@ def load_other(seed, forget):
     trainer = tt.Trainer(*parts, schedule, progress=False)
     trainer.step = 5
     state = {name: part for name, part in trainer.state_dict().items() if name != forget}
+    state |= {"more": 1} if forget == "nothing" else {}
     trainer.step = 0
     trainer.load_state_dict(state)
     return [trainer.step, schedule.last_epoch]

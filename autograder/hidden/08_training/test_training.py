@@ -238,7 +238,7 @@ def pack_kinds(agree, rng):
 def pack_random(agree, refuses, rng):
     agree("pack", numbers=numbers(rng), text="{}[]\u00e9", n=int(rng.integers(1, 2**62)) * 2**50)
     good = {"kind": "list", "numbers": rng.normal(0, 1, 3)}
-    for kind in ("set", "objects", "texts", "bytes", "key", "object", "inner"):
+    for kind in ("set", "objects", "dates", "texts", "bytes", "key", "object", "inner"):
         refuses("pack_odd", TypeError, bad={**good, "kind": kind}, good=good)
     tree = {
         "dict": [["a", [1, None, {"tensor": 1}]], [7, {"tuple": [{"array": 0}, {"tuple": []}]}]]
@@ -297,7 +297,8 @@ def step_of_several(agree, rng):
 )
 def step_refusals(agree, refuses, rng):
     inputs = {"sizes": [5, 3], "seed": int(rng.integers(1000)), "steps": 3}
-    agree("train_step", clip=0.05, **classes(rng, 8), **inputs, **TRAINED)
+    for clip in (0.05, 0.0):
+        agree("train_step", clip=clip, **classes(rng, 8), **inputs, **TRAINED)
     a, b, y = rng.normal(0, 1, (3, 5, 2))
     agree("train_step_inputs", a=a, b=b, y=y[:, :1], seed=int(rng.integers(1000)), **TRAINED)
     x, y = rng.normal(0, 1, (5, 2)), rng.normal(0, 1, (5, 3))
@@ -357,5 +358,5 @@ def resume_everywhere(agree, rng):
 def state_copies(agree, refuses, rng):
     agree("state_is_a_copy", seed=int(rng.integers(1000)))
     good = {"seed": int(rng.integers(1000)), "forget": ""}
-    for forget in ("scheduler", "loader", "running"):
+    for forget in ("scheduler", "loader", "running", "nothing"):
         refuses("load_other", ValueError, bad={**good, "forget": forget}, good=good)

@@ -12,7 +12,7 @@ __all__ = ["relu"]
 
 def relu(x):
     """Größer als 0."""
-    if x.dtype.kind != "f":
+    if not isinstance(x, Tensor) or x.dtype.kind != "f":
         raise TypeError(f"relu: erwartet werden Fließkommazahlen, nicht {x.dtype}")
     return apply(lambda a: np.maximum(a, 0), x)
 '''.encode("latin-1")
