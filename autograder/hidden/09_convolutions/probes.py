@@ -96,6 +96,7 @@ def run_norm(x, mean, var, weight, bias, settings):
         [one is given for one, given in zip(inputs[:3], (x, *affine), strict=True)],
         x.data,
         [np.asarray(one.data) for one in inputs[3:5]],
+        [getattr(one, "requires_grad", False) for one in inputs[3:5]],
         dict(y.recipe.kwargs),
     ]
 
