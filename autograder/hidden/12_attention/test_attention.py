@@ -98,6 +98,12 @@ def attention_random(agree, rng):
     large = {name: 1000 * x for name, x in inputs.items()}
     agree("attended", **large, mask=None, is_causal=True, **SINGLE)
     inputs, mask = sequences(rng, 4, 5, 2, 2), seen(rng, 4, 5)
+    for sign in (-1, 1):  # all scores of a row, or of a block, far on one side of 0
+        far = {**inputs, "k": 1 + abs(inputs["k"]), "q": inputs["q"].copy()}
+        far["q"][..., 1, :] = sign * 5000.0
+        far["q"][..., 2:, :] = abs(far["q"][..., 2:, :])
+        agree("attended", **far, mask=None, is_causal=False)
+    agree("attended", **inputs, mask=2000 + table(rng, 4, 5), is_causal=False)
     mask[1] = False
     for some in (mask, np.where(mask, 0.5, -np.inf), seen(rng, 2, 1, 1, 5)):
         agree("attended", **inputs, mask=some, is_causal=False, **DOUBLE)
