@@ -92,9 +92,9 @@ def features(sizes, weight, ids):
     model.config = tt.GPTConfig(**sizes)
     model.token_embedding = tt.Embedding(*weight.shape)
     model.token_embedding.weight = tt.Parameter(weight)
-    model.position_embedding = lambda x: x + 1.0
+    model.position_embedding = lambda x, offset=0: x + (offset + 1.0)
     model.dropout = lambda x: x * 0.5
-    model.blocks = [lambda x: x * x, lambda x: x + 2.0]
+    model.blocks = [lambda x, is_causal=True: x * x if is_causal else x, lambda x, **how: x + 2.0]
     model.norm = lambda x: x * 3.0
     return model.features(tt.tensor.from_numpy(ids)).data
 

@@ -214,6 +214,10 @@ def nucleus_random(agree, rng):
         for top_p in (1e-6, *rng.uniform(0.1, 0.95, 4).tolist()):
             agree("chances", scores=given, settings={"top_p": top_p, "temperature": 0.7})
             agree("chances", scores=given, settings={"top_p": top_p, "top_k": 3})
+    for top_p in (0.25, 0.5, 0.75):  # sums that are p to the bit
+        agree("chances", scores=np.full((2, 4), rng.normal()), settings={"top_p": top_p})
+    many = rng.integers(0, 2, (2, 90)).astype(np.float64)  # where not every sort keeps equals
+    agree("chances", scores=many, settings={"top_p": float(rng.uniform(0.2, 0.9))})
     settings = {"top_p": 0.6, "temperature": 2.0}
     agree("chances", scores=numbers(rng, 3, 5, dtype=np.float32), settings=settings, **SINGLE)
 
