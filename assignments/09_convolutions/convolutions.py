@@ -789,7 +789,8 @@ def _strips(*arrays: np.ndarray) -> Iterator[list[np.ndarray]]:
     Each is a view where the channels lie last in memory. With so few numbers in a pass, the next
     finds them in the cache.
     """
-    matrices = [pixels(x).reshape(_lines(x), -1) for x in arrays]
+    width = arrays[0].shape[1] * (arrays[0].shape[-1] if arrays[0].ndim > 2 else 1)
+    matrices = [pixels(x).reshape(_lines(x), width) for x in arrays]
     for rows in _cut(len(matrices[0]), matrices[0].shape[1] * arrays[0].itemsize, PASS_BYTES):
         yield [matrix[rows] for matrix in matrices]
 
