@@ -33,11 +33,11 @@ def attention_weights(
     """Say how much each key counts for each query: softmax(Q Kᵀ / √E + mask) along the keys.
 
     Shapes: query (..., L, E), key (..., S, E) -> (..., L, S). A bool mask says which keys take
-    part: those where it is True; a mask of floats is added to the scores; both broadcast to
-    (..., L, S). Causal: query i sees the keys 0 … i, of those that the mask leaves. A key that
-    takes no part has weight 0, and a query that sees no key has weights 0 and not NaN. Written in
-    operations of lower modules, so that no rule is needed. Errors: as in
-    `scaled_dot_product_attention`.
+    part: those where it is True; a mask of floats is added to the scores, and where it is -inf the
+    key takes no part; both broadcast to (..., L, S). Causal: query i sees the keys 0 … i, of those
+    that the mask leaves. A key that takes no part has weight 0, and a query that sees no key has
+    weights 0 and not NaN. Written in operations of lower modules, so that no rule is needed.
+    Errors: as in `scaled_dot_product_attention`.
 
     >>> query, key = Tensor([[0.0], [1.0]]), Tensor([[0.0], [math.log(3)]])
     >>> print(attention_weights(query, key).numpy().round(4))

@@ -71,7 +71,8 @@ def conv2d_loops(x, weight, bias, stride, padding, dilation, groups) -> np.ndarr
     With groups, output channel o sees only the channels of its group: c' = c + (C / groups) · the
     number of its group, of which each has O / groups outputs. Shapes: x (N, C, H, W), weight
     (O, C / groups, KH, KW), bias (O,) or None -> (N, O, OH, OW), of which `output_size` gives OH
-    and OW, in the dtype of x. Stride, padding and dilation are pairs, (rows, columns).
+    and OW, or refuses them, in the dtype of x. Stride, padding and dilation are pairs, (rows,
+    columns).
 
     >>> x = np.arange(9.0).reshape(1, 1, 3, 3)
     >>> conv2d_loops(x, np.ones((1, 1, 2, 2)), None, (1, 1), (0, 0), (1, 1), 1).tolist()
@@ -696,7 +697,7 @@ def _unfolded(x, kernel, stride, places):
 def max_pool2d_array(x: np.ndarray, kernel_size: Pair, stride: Pair, padding: Pair) -> np.ndarray:
     """Return the largest number of each window, NaN where there is one; padding never counts.
 
-    (N, C, H, W) -> (N, C, OH, OW), as `output_size` says.
+    (N, C, H, W) -> (N, C, OH, OW), as `output_size` says, in the dtype of x.
 
     >>> x = np.arange(16.0).reshape(1, 1, 4, 4)
     >>> max_pool2d_array(x, (2, 2), (2, 2), (0, 0)).tolist()
@@ -744,7 +745,7 @@ def max_pool2d_rule(y, x, kernel_size, stride, padding):
 def avg_pool2d_array(x: np.ndarray, kernel_size: Pair, stride: Pair, padding: Pair) -> np.ndarray:
     """Return the mean of each window, in which the zeros of the padding count as well.
 
-    (N, C, H, W) -> (N, C, OH, OW), as `output_size` says.
+    (N, C, H, W) -> (N, C, OH, OW), as `output_size` says, in the dtype of x.
 
     >>> x = np.arange(16.0).reshape(1, 1, 4, 4)
     >>> avg_pool2d_array(x, (2, 2), (2, 2), (0, 0)).tolist()
@@ -777,8 +778,8 @@ def _regions(size, places):
 def adaptive_avg_pool2d_array(x: np.ndarray, output_size: Pair) -> np.ndarray:
     """Return the means of OH · OW regions of each channel, however large it is.
 
-    (N, C, H, W) -> (N, C, OH, OW). Along an axis, region i begins at ⌊i · H / OH⌋ and ends before
-    ⌈(i + 1) · H / OH⌉.
+    (N, C, H, W) -> (N, C, OH, OW), in the dtype of x. Along an axis, region i begins at
+    ⌊i · H / OH⌋ and ends before ⌈(i + 1) · H / OH⌉.
 
     >>> adaptive_avg_pool2d_array(np.arange(5.0).reshape(1, 1, 1, 5), (1, 2)).tolist()
     [[[[1.0, 3.0]]]]
@@ -904,7 +905,8 @@ def _strips(*arrays: np.ndarray) -> Iterator[list[np.ndarray]]:
     Each is a view where the channels lie last in memory. With so few numbers in a pass, the next
     finds them in the cache.
     """
-    matrices = [pixels(x).reshape(_lines(x), -1) for x in arrays]
+    width = arrays[0].shape[1] * (arrays[0].shape[-1] if arrays[0].ndim > 2 else 1)
+    matrices = [pixels(x).reshape(_lines(x), width) for x in arrays]
     for rows in _cut(len(matrices[0]), matrices[0].shape[1] * arrays[0].itemsize, PASS_BYTES):
         yield [matrix[rows] for matrix in matrices]
 
@@ -949,7 +951,7 @@ def batch_norm_array(x, weight, bias, mean, var, eps, training) -> np.ndarray:
     """Compute (x - mean) / √(var + eps) · weight + bias, channel by channel; None: 1 and 0.
 
     In training, mean and var are those of x itself, which is for the rule to know.
-    Shapes: (N, C, …), the others (C,) -> that of x.
+    Shapes: (N, C, …), the others (C,) -> that of x, in its dtype.
 
     >>> one = np.ones(1)
     >>> batch_norm_array(np.array([[1.0], [3.0]]), one, one, one * 2, one, 0.0, True).tolist()

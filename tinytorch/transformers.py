@@ -516,7 +516,7 @@ def next_probabilities(
     else:
         kept, largest = True, scores.max(axis=1, keepdims=True)
     chances = scores - largest
-    chances *= 1 / temperature
+    chances *= min(1 / temperature, np.finfo(chances.dtype).max)  # 0 times infinity is no number
     np.exp(chances, out=chances)
     chances *= kept
     chances /= np.add.reduce(chances, axis=1, keepdims=True)

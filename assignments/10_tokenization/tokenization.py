@@ -108,7 +108,7 @@ def most_frequent(heap: list[tuple[int, Pair]], counts: dict[Pair, int]) -> Pair
     the largest count, and of equal counts the smaller pair. A pair may have several entries, and
     one of them never says less than `counts` does. Take off the first entry: if its count is still
     right, return the pair; if the pair has become rarer, push it back with its count of now; drop
-    it if the pair is gone (0).
+    it if the pair is gone (0). What is left is a heap again, and `counts` is as it was.
 
     >>> heap = [(-9, (1, 2)), (-5, (0, 7)), (-5, (3, 4))]
     >>> most_frequent(heap, {(1, 2): 4, (0, 7): 5, (3, 4): 5})

@@ -218,6 +218,9 @@ def test_an_empty_batch_has_an_empty_result_and_gradients_of_zero():
     y.sum().backward()
     assert (y.shape, x.grad.shape) == ((0, 2, 2, 2), (0, 16, 4, 4))
     assert not weight.grad.data.any()
+    norm = BatchNorm2d(16, dtype=np.float64).eval()
+    norm(x).sum().backward()
+    assert norm(x).shape == x.shape and not norm.weight.grad.data.any()
 
 
 def test_results_lie_with_their_channels_last():

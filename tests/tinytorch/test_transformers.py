@@ -309,6 +309,9 @@ def test_ties_and_extremes():
     assert next_probabilities(scores, top_k=1).tolist() == [[0, 0.5, 0.5, 0]]
     assert next_probabilities(scores, top_k=2).dtype == np.float32
     assert next_probabilities(np.zeros((1, 4)), top_p=0.5).tolist() == [[0.5, 0.5, 0, 0]]
+    for dtype, tiny in ((np.float32, 1e-39), (np.float64, 5e-324)):  # 1 / tiny is infinite there
+        with np.errstate(over="ignore"):
+            assert next_probabilities(scores.astype(dtype), tiny).tolist() == [[0, 0.5, 0.5, 0]]
     large = np.array([[1000.0, -1000.0]], np.float32)
     assert next_probabilities(large, 0.01).tolist() == [[1, 0]]
     for wrong in ((-1.0, None, None), (math.nan, None, None), (1.0, 0, None), (1.0, None, 0.0)):

@@ -19,7 +19,7 @@ def looped(x, weight, bias, how):
     """What the loops compute, and what they were given."""
     how = [tuple(part) for part in how[:3]] + [how[3]]
     bias = bias if bias.size else None
-    return [tt.convolutions.conv2d_loops(x, weight, bias, *how), x, weight]
+    return [tt.convolutions.conv2d_loops(x, weight, bias, *how), x, weight, bias]
 
 
 def viewed(x, kernel, stride, dilation, places):
@@ -37,17 +37,11 @@ def viewed(x, kernel, stride, dilation, places):
 
 
 def convolved(x, weight, bias, how):
-    """What the fast form computes, and what it was given."""
+    """What the fast form computes, whether its channels lie last, and what it was given."""
     how = [tuple(part) for part in how[:3]] + [how[3]]
     bias = bias if bias.size else None
-    return [tt.convolutions.conv2d_array(x, weight, bias, *how), x, weight]
-
-
-def seen(x, weight, how):
-    """Whether the fast form hands on the channels of a pixel side by side, in its dtype."""
-    how = [tuple(part) for part in how[:3]] + [how[3]]
-    y = tt.convolutions.conv2d_array(x, weight, None, *how)
-    return [y, str(y.dtype)]
+    y = tt.convolutions.conv2d_array(x, weight, bias, *how)
+    return [y, y.transpose(0, 2, 3, 1).flags.c_contiguous, x, weight, bias]
 
 
 def pulled(rule, y, x, others, g, settings, wanted):
@@ -62,7 +56,7 @@ def pulled(rule, y, x, others, g, settings, wanted):
     for i, part in zip(wanted, parts, strict=True):
         extra = part.ndim - len(vectors[i])
         shaped.append(part.sum(axis=tuple(range(extra))) if extra > 0 else part)
-    return [shaped, x, g]
+    return [shaped, x, g, others]
 
 
 def pooled(op, x, settings):
@@ -85,30 +79,34 @@ def normed(x, weight, bias, mean, var, eps):
     ]
 
 
-def run_norm(x, mean, var, settings):
-    """Running moments after a batch, whether recipes learn of it, and the recipe's own moments."""
+def run_norm(x, mean, var, weight, bias, settings):
+    """Running moments after a batch, whether recipes learn of it, the recipe's own inputs."""
     running = tt.Tensor(mean), tt.Tensor(var)
     memory = [one.data for one in running]
     recipes = [
         tt.tensor.apply(np.negative, tt.tensor.from_numpy(one.data, True)).recipe for one in running
     ]
-    x = tt.Tensor(x, requires_grad=True)
-    y = tt.batch_norm(x, *running, **settings)
+    x, *affine = (tt.Tensor(one, requires_grad=True) for one in (x, weight, bias))
+    y = tt.batch_norm(x, *running, *affine, **settings)
     inputs = y.recipe.inputs
     return [
         [one.data for one in running],
         [one.data is kept for one, kept in zip(running, memory, strict=True)],
         [tt.tensor.changed_since(r.inputs[0], r) for r in recipes],
-        inputs[0] is x,
+        [one is given for one, given in zip(inputs[:3], (x, *affine), strict=True)],
+        x.data,
         [np.asarray(one.data) for one in inputs[3:5]],
+        [getattr(one, "requires_grad", False) for one in inputs[3:5]],
         dict(y.recipe.kwargs),
     ]
 
 
-def refused_norm(x, mean, var, training):
-    """The result's shape, if a batch is taken."""
-    running = [None if one.size == 0 else tt.Tensor(one) for one in (mean, var)]
-    return list(tt.batch_norm(tt.Tensor(x), *running, training=training).shape)
+def refused_norm(x, mean, var, weight, training):
+    """The result and running moments, if a batch is taken."""
+    given = [None if one.size == 0 else tt.Tensor(one) for one in (mean, var, weight)]
+    *running, weight = given
+    y = tt.batch_norm(tt.Tensor(x), *running, weight, training=training)
+    return [y.data, [one.data for one in running if one is not None]]
 
 
 def drawn(shape, groups, seed, dtype):

@@ -62,6 +62,14 @@ def sizes_refused(refuses, rng):
     )
 
 
+def refused_window(refuses, rng, probe):
+    """A window one longer than fits would stand in no place at all: it is refused."""
+    good = convolution(rng, (1, 1, 2, 3), (1, 1, 2, 2), PLAIN)
+    for kernel in ((3, 2), (2, 4)):
+        bad = {**good, "weight": normal(rng, 1, 1, *kernel)}
+        refuses(probe, ValueError, bad=bad, good=good)
+
+
 @shown("conv2d_loops: one kernel", 3)
 def loops_small(agree, rng):
     """Multiply what lies on each other, add it up, add the bias, move on."""
@@ -69,13 +77,14 @@ def loops_small(agree, rng):
 
 
 @hidden("conv2d_loops: 5 × 5, channels, stride and padding", 5)
-def loops_settings(agree, rng):
+def loops_settings(agree, refuses, rng):
     """A kernel sums over its channels; row i' = i · stride + a - padding; outside of x is 0."""
     agree("looped", **convolution(rng, (2, 2, 5, 5), (3, 2, 3, 2), PLAIN, bias=False))
     how = [[2, 1], [1, 2], [1, 1], 1]
     agree("looped", **convolution(rng, (1, 2, 5, 5), (2, 2, 3, 3), how))
     floats = convolution(rng, (1, 1, 5, 5), (1, 1, 2, 3), how, dtype=np.float32)
     agree("looped", **floats, **SINGLE)
+    refused_window(refuses, rng, "looped")
 
 
 @hidden("conv2d_loops: dilation and groups", 5)
@@ -116,14 +125,15 @@ def fast_small(agree, rng):
 
 
 @hidden("conv2d_array: channels, stride, padding", 5)
-def fast_settings(agree, rng):
-    """Where the windows are, a Slide says: kernel, places, stride, padding before x, dilation."""
+def fast_settings(agree, refuses, rng):
+    """Where the windows are, a Slide says; the result has its channels last in memory."""
     agree("convolved", **convolution(rng, (2, 3, 6, 5), (4, 3, 3, 2), PLAIN, bias=False))
     how = [[2, 1], [1, 2], [1, 1], 1]
     agree("convolved", **convolution(rng, (2, 17, 5, 6), (3, 17, 3, 3), how))
     agree("convolved", **convolution(rng, (2, 5, 3, 4), (3, 5, 1, 1), PLAIN))
     floats = convolution(rng, (2, 3, 5, 5), (2, 3, 3, 3), how, dtype=np.float32)
     agree("convolved", **floats, **SINGLE)
+    refused_window(refuses, rng, "convolved")
 
 
 @hidden("conv2d_array: dilation, groups, no image", 5)
@@ -134,7 +144,7 @@ def fast_groups(agree, rng):
     agree("convolved", **convolution(rng, (0, 2, 4, 4), (3, 2, 3, 3), PLAIN))
 
 
-def rule(agree, rng, x, weight, how, wanted, dtype=np.float64, **close):
+def rule(agree, rng, x, weight, how, wanted, dtype=np.float64, bias=True, **close):
     """Compare maps of conv2d_rule on inputs of these shapes."""
     stride, padding, dilation, groups = how
     spans = [d * (k - 1) + 1 for d, k in zip(dilation, weight[2:], strict=True)]
@@ -145,7 +155,7 @@ def rule(agree, rng, x, weight, how, wanted, dtype=np.float64, **close):
         rule="conv2d_rule",
         y=np.zeros(shape, dtype),
         x=normal(rng, *x, dtype=dtype),
-        others=[normal(rng, *weight, dtype=dtype), normal(rng, weight[0], dtype=dtype)],
+        others=[normal(rng, *weight, dtype=dtype), normal(rng, bias * weight[0], dtype=dtype)],
         g=normal(rng, *shape, dtype=dtype),
         settings={"stride": stride, "padding": padding, "dilation": dilation, "groups": groups},
         wanted=wanted,
@@ -161,8 +171,9 @@ def rule_small(agree, rng):
 
 @hidden("conv2d_rule: to the weight and the bias", 5)
 def rule_weight(agree, rng):
-    """Xᵀ Ḡ in the order (KH, KW, C), turned into the shape of the weight; the sum over pixels."""
+    """Xᵀ Ḡ in the order (KH, KW, C), turned into the weight's shape; the bias may be None."""
     rule(agree, rng, (2, 3, 5, 4), (4, 3, 3, 2), [[2, 1], [1, 2], [1, 1], 1], [1, 2])
+    rule(agree, rng, (2, 3, 3, 4), (2, 3, 2, 2), PLAIN, [0, 1], bias=False)
     rule(agree, rng, (2, 4, 5, 5), (6, 2, 2, 2), [[1, 1], [0, 1], [2, 1], 2], [1, 2])
 
 
@@ -171,6 +182,7 @@ def rule_images(agree, rng):
     """What a pixel got in each of its windows is added up; padding is cut off again."""
     rule(agree, rng, (2, 3, 5, 4), (4, 3, 3, 2), [[1, 1], [1, 0], [1, 1], 1], [0])
     rule(agree, rng, (2, 17, 4, 5), (3, 17, 3, 3), [[1, 1], [1, 2], [1, 1], 1], [0])
+    rule(agree, rng, (1, 16, 3, 4), (2, 16, 2, 1), [[1, 1], [3, 1], [1, 1], 1], [0])
     close = {"dtype": np.float32, **SINGLE}
     rule(agree, rng, (2, 16, 4, 4), (3, 16, 3, 3), [[1, 1], [0, 0], [1, 1], 1], [0], **close)
 
@@ -179,6 +191,7 @@ def rule_images(agree, rng):
 def rule_settings(agree, rng):
     """Strides leave pixels that no window saw: their gradient is 0."""
     rule(agree, rng, (2, 2, 6, 7), (3, 2, 3, 2), [[2, 3], [1, 0], [1, 2], 1], [0])
+    rule(agree, rng, (1, 16, 6, 5), (2, 16, 2, 3), [[2, 1], [0, 1], [1, 1], 1], [0])
     rule(agree, rng, (1, 34, 4, 4), (4, 17, 2, 2), [[1, 1], [2, 1], [2, 1], 2], [0])
 
 
@@ -209,7 +222,7 @@ def max_small(agree, reference, rng):
 
 @hidden("max_pool2d_array: windows of all kinds", 5)
 def max_settings(agree, rng):
-    """Padding never counts, beside negative numbers either; windows may overlap or stand apart."""
+    """Padding never counts, beside the lowest numbers either; NaN wins; the dtype stays."""
     for settings in (
         window((3, 2), (2, 2), (1, 1)),
         window((2, 3), (1, 2)),
@@ -218,6 +231,10 @@ def max_settings(agree, rng):
         agree(
             "pooled", op="max_pool2d_array", x=-1 - abs(normal(rng, 2, 3, 6, 7)), settings=settings
         )
+    low = {"op": "max_pool2d_array", "settings": window((3, 3), (2, 2), (1, 1))}
+    agree("pooled", x=-1e30 * rng.uniform(1, 2, (1, 2, 4, 5)).astype(np.float32), **low)
+    holes = np.where(rng.random((2, 2, 5, 6)) < 0.1, np.nan, normal(rng, 2, 2, 5, 6))
+    agree("pooled", x=holes, finite=False, **low)
 
 
 @hidden("max_pool2d_array: gradients", 5)
@@ -247,6 +264,7 @@ def avg_settings(agree, reference, rng):
         x = normal(rng, 2, 3, 6, 7)
         agree("pooled", op="avg_pool2d_array", x=x, settings=settings)
         pool_rule(agree, rng, reference, "avg_pool2d", x, settings)
+        agree("pooled", op="avg_pool2d_array", x=x.astype("f"), settings=settings, **SINGLE)
 
 
 @hidden("avg_pool2d_array: regions", 3)
@@ -255,6 +273,8 @@ def avg_regions(agree, reference, rng):
     for size in ([1, 1], [2, 3], [7, 4]):
         x, settings = normal(rng, 2, 3, 5, 7), {"output_size": size}
         agree("pooled", op="adaptive_avg_pool2d_array", x=x, settings=settings)
+        floats = {"x": x.astype("f"), "settings": settings}
+        agree("pooled", op="adaptive_avg_pool2d_array", **floats, **SINGLE)
         pool_rule(agree, rng, reference, "adaptive_avg_pool2d", x, settings)
 
 
@@ -263,13 +283,19 @@ def vectors(rng, channels=3):
     return {"mean": normal(rng, channels), "var": rng.uniform(0.5, 2, channels)}
 
 
+def affine(rng, channels):
+    """Weight and bias of channels."""
+    return {"weight": normal(rng, channels), "bias": normal(rng, channels)}
+
+
 @shown("channel_moments: a small batch", 2)
 def norm_small(agree, rng):
     """Moments, formula, running moments: r ← (1 - momentum) · r + momentum · new."""
     x = normal(rng, 4, 3)
     agree("moments", x=x)
     agree("normed", x=x, weight=normal(rng, 3), bias=normal(rng, 3), **vectors(rng), eps=0.1)
-    agree("run_norm", x=x, **vectors(rng), settings={"training": True, "momentum": 0.25})
+    settings = {"training": True, "momentum": 0.25}
+    agree("run_norm", x=x, **vectors(rng), **affine(rng, 3), settings=settings)
 
 
 @hidden("channel_moments: moments and formula", 5)
@@ -281,6 +307,9 @@ def norm_formula(agree, rng):
         agree("normed", x=x, weight=normal(rng, 3), bias=normal(rng, 3), **vectors(rng), eps=0.3)
     far = normal(rng, 64, 2, dtype=np.float32) + 4000
     agree("moments", x=far, rtol=1e-4)
+    floats = {**vectors(rng, 2), **affine(rng, 2), "x": normal(rng, 5, 2)}
+    floats = {name: x.astype(np.float32) for name, x in floats.items()}
+    agree("normed", **floats, eps=0.3, **SINGLE)
 
 
 @hidden("channel_moments: running moments", 5)
@@ -288,12 +317,16 @@ def norm_running(agree, refuses, rng):
     """In training by the share momentum, the variance by n - 1, noted; in use nothing moves."""
     for training in (True, False):
         settings = {"training": training, "momentum": float(rng.uniform(0.1, 0.4)), "eps": 0.01}
-        for shape in ((3, 2), (2, 2, 1, 3)):
-            agree("run_norm", x=normal(rng, *shape), **vectors(rng, 2), settings=settings)
-    good = {"x": normal(rng, 2, 3), **vectors(rng), "training": True}
-    refuses("refused_norm", ValueError, bad={**good, "x": good["x"][:1]}, good=good)
-    bad = {"mean": NONE, "var": NONE, "training": False}
-    refuses("refused_norm", ValueError, bad={**good, **bad}, good=good)
+        for shape in ((3, 2), (2, 2, 1, 3), (1, 2, 4)):
+            given = {"x": normal(rng, *shape), **vectors(rng, 2), **affine(rng, 2)}
+            agree("run_norm", **given, settings=settings)
+    good = {"x": normal(rng, 2, 3), **vectors(rng), "weight": NONE, "training": True}
+    wrong = ({"x": good["x"][:1]}, {"x": good["x"][0]}, {"var": np.ones(1)}, {"mean": np.ones(4)})
+    for bad in (*wrong, {"weight": np.ones((2, 3))}):
+        refuses("refused_norm", ValueError, bad={**good, **bad}, good=good)
+    for missing in ({"mean": NONE}, {"var": NONE}, {"mean": NONE, "var": NONE}):
+        fine = {**good, **missing}
+        refuses("refused_norm", ValueError, bad={**fine, "training": False}, good=fine)
 
 
 def norm_rule(agree, rng, shape, training, affine=True, dtype=np.float64, **close):
@@ -352,8 +385,9 @@ def reset_small(agree, rng):
 
 @hidden("Conv2d.reset_parameters: groups", 2)
 def reset_groups(agree, rng):
-    """With groups, an output sees C / groups channels."""
+    """With groups, an output sees C / groups channels; if it sees none, its bias is 0."""
     agree("drawn", **layer(rng, 2), dtype="float64")
+    agree("drawn", shape=[3, 0, 2, 2], groups=1, seed=int(rng.integers(10**6)), dtype="float32")
 
 
 @hidden("Conv2d.reset_parameters: in place", 1)

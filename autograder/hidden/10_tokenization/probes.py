@@ -6,7 +6,7 @@ import tinytorch as tt
 
 
 def characters(alphabet, text):
-    """The tokens of a text, one by one, and the text that comes back."""
+    """The tokens of a text."""
     tokenizer = object.__new__(tt.CharTokenizer)
     tokenizer.alphabet = alphabet
     tokenizer.ids = {character: i for i, character in enumerate(alphabet)}
@@ -37,19 +37,22 @@ def counted(words, times):
 
 
 def popped(entries, counts):
-    """The pairs that come off a heap until none is left, and what is on it after the first."""
+    """The pairs off a heap until none is left, what is on it after the first, if it is a heap."""
     heap = [(count, tuple(pair)) for count, pair in entries]
     table = {tuple(pair): count for count, pair in counts}
-    after, pairs = None, []
+    after, pairs, kept = None, [], True
     while len(pairs) < 50:
+        before = dict(table)
         pair = tt.tokenization.most_frequent(heap, table)
         pairs.append(None if pair is None else list(pair))
+        kept = kept and table == before
+        kept = kept and all(heap[(i - 1) // 2] <= heap[i] for i in range(1, len(heap)))
         if after is None:
             after = [[count, list(one)] for count, one in sorted(heap)]
         if pair is None:
             break
         table[pair] = 0  # as after a merge
-    return [pairs, after]
+    return [pairs, after, kept]
 
 
 def merged(words, pair, new):
@@ -67,10 +70,14 @@ def merged(words, pair, new):
 
 
 def trained(texts, vocab_size, special_tokens, min_frequency):
-    """The merges and names that `train` finds, with helpers that this probe brings along."""
-    module = tt.tokenization
+    """The merges and names that `train` finds, with helpers that this probe brings along.
+
+    And of many words, whether fewer than half were gone through for a merge.
+    """
+    module, sizes, touched = tt.tokenization, [], []
 
     def count_pairs(words, times):
+        sizes.append(len(words))
         counts, where = module.defaultdict(int), module.defaultdict(list)
         for w, ids in enumerate(words):
             for i in range(len(ids) - 1):
@@ -79,35 +86,37 @@ def trained(texts, vocab_size, special_tokens, min_frequency):
         return counts, where
 
     def most_frequent(heap, counts):
-        heap.sort()
         while heap:
+            heap.sort()
             negative, pair = heap.pop(0)
             if counts[pair] == -negative:
                 return pair
             if 0 < counts[pair] < -negative:
                 heap.append((-counts[pair], pair))
-                heap.sort()
         return None
 
     def merge(ids, pair, new):
+        touched.append(new)
         before, made, i = list(ids), [], 0
         while i < len(ids):
             both = tuple(ids[i : i + 2]) == pair
             made.append(new if both else ids[i])
             i += 2 if both else 1
         ids[:] = made
-        if made == before:
-            return [], []
-        return list(zip(before, before[1:])), list(zip(made, made[1:]))  # noqa: B905
+        sides = (before, made) if made != before else ([], [])
+        return [list(zip(x, x[1:])) for x in sides]  # noqa: B905
 
     mine = {"count_pairs": count_pairs, "most_frequent": most_frequent, "merge": merge}
     theirs = {name: getattr(module, name) for name in mine}
     try:
         vars(module).update(mine)
-        tokenizer = tt.BPETokenizer.train(texts, vocab_size, special_tokens, min_frequency)
+        given = texts if isinstance(texts, str) else iter(texts)
+        tokenizer = tt.BPETokenizer.train(given, vocab_size, special_tokens, min_frequency)
     finally:
         vars(module).update(theirs)
-    return [[list(pair) for pair in tokenizer.ranks], tokenizer.special_tokens]
+    most = max([*sizes, 0]) * len(tokenizer.ranks) / 2
+    few = most < 300 or sum(sizes) + len(touched) < most
+    return [[list(pair) for pair in tokenizer.ranks], tokenizer.special_tokens, few]
 
 
 def trained_by_default(texts, vocab_size):
@@ -125,8 +134,10 @@ def piece(pieces, pairs, ids):
 
 def encoded(merges, special_tokens, codes, special):
     """The tokens of texts that are given as code points; a second time too, from memory."""
+    pieces = []
 
     def encode_piece(piece, ranks):
+        pieces.append(piece)
         ids = list(piece)
         while True:
             pairs = [ranks.get((ids[i], ids[i + 1]), 10**9) for i in range(len(ids) - 1)]
@@ -143,11 +154,13 @@ def encoded(merges, special_tokens, codes, special):
         tokenizer = tt.BPETokenizer([(a, b) for a, b in merges], special_tokens)
         first = [tokenizer.encode(text, special=special) for text in texts]
         first[0].append(-1)  # what the caller does with a result does not change the next one
+        met = len(pieces)
         again = [tokenizer.encode(text, special=special) for text in texts]
+        remembered = len(pieces) == met
         plain = [tokenizer.encode(text) for text in texts]
     finally:
         module.encode_piece = theirs
-    return [first, again, plain]
+    return [first, again, plain, remembered]
 
 
 def decoded(merges, special_tokens, ids, kind, errors):

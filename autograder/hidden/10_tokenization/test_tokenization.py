@@ -38,12 +38,16 @@ def char_small(agree, rng):
     agree("characters", alphabet=letters, text=some(rng, letters, 5, 9))
 
 
-@hidden("CharTokenizer.encode: any characters", 4, "One not in the alphabet is a ValueError.")
+@hidden(
+    "CharTokenizer.encode: any characters", 4, "No text: TypeError; ValueError names the letter."
+)
 def char_any(agree, refuses, rng):
     letters = alphabet(rng, 12)
     good = {"alphabet": letters, "text": some(rng, letters, 20, 40)}
     agree("characters", alphabet=letters, text="")
-    refuses("characters", ValueError, bad={**good, "text": good["text"] + "\u2603"}, good=good)
+    bad = {**good, "text": good["text"] + "\u2603"}
+    refuses("characters", ValueError, "\u2603", bad=bad, good=good)
+    refuses("characters", TypeError, bad={**good, "text": list(good["text"])}, good=good)
 
 
 @hidden("CharTokenizer.encode: decode", 4, "`_ids` takes lists, arrays and Tensors, and refuses.")
@@ -145,13 +149,17 @@ def train_small(agree, rng):
 
 
 @hidden(
-    "BPETokenizer.train: random texts", 7, "Equal counts: the smaller pair. Push what grew, once."
+    "BPETokenizer.train: random texts",
+    7,
+    "Equal counts: the smaller pair. Count all words once, then touch only those in where[pair].",
 )
 def train_random(agree, rng):
     for letters in ("ab", "abc ", "aab b\nc\u00e9"):
         options = {"vocab_size": 275, "special_tokens": [], "min_frequency": 2}
         agree("trained", texts=text(rng, letters), **options)
         agree("trained", texts=[text(rng, letters) for _ in range(3)], **options)
+    many = " ".join("".join(rng.choice(LETTERS, 4)) for _ in range(80))
+    agree("trained", texts=many, **options)
 
 
 @hidden("BPETokenizer.train: its end", 5, "Stop at the size, or when no pair is frequent enough.")
@@ -221,6 +229,8 @@ def encode_special(agree, refuses, rng):
     good = {"merges": MERGES, "special_tokens": names, "codes": texts, "special": False}
     agree("encoded", **{**good, "special": True})
     agree("encoded", **{**good, "special_tokens": [], "special": True})
+    for special in (False, True):  # one word, whose tokens are a list in memory
+        agree("encoded", **{**good, "codes": [[104, 101]], "special": special})
     refuses("encoded", ValueError, bad={**good, "codes": [[104, 0xD83D]]}, good=good)
 
 
@@ -232,7 +242,9 @@ def decode_random(agree, refuses, rng):
     for kind in ("list", "tuple", "array", "tensor"):
         agree("decoded", **{**good, "ids": ids, "kind": kind})
     agree("decoded", **{**good, "ids": [*ids, []], "errors": "ignore"})
-    fine = {"merges": MERGES, "ids": [size - 2, 0]}
+    strict = {**good, "ids": [[104, 195, 169]], "errors": "strict"}
+    refuses("decoded", ValueError, bad={**strict, "ids": [[104, 195]]}, good=strict)
+    fine = {"merges": MERGES, "ids": [size - 2, 195]}
     for wrong in ([size - 1], [-1]):
         refuses("decode_one", ValueError, bad={**fine, "ids": wrong}, good=fine)
 

@@ -8,11 +8,13 @@ import tinytorch as tt
 def looked_up(ids, weight, padding_idx):
     """The rows, how they were made, and what was given."""
     table = tt.Tensor(weight, requires_grad=True)
-    y = tt.embeddings.embedding(tt.tensor.from_numpy(np.asarray(ids)), table, padding_idx)
+    given = tt.tensor.from_numpy(np.asarray(ids))
+    y = tt.embeddings.embedding(given, table, padding_idx)
     recipe = y.recipe
     return [
         y.data,
         recipe.op is tt.embeddings.embedding_array,
+        recipe.inputs[0] is given,
         recipe.inputs[1] is table,
         recipe.kwargs,
         ids,
@@ -89,10 +91,10 @@ def rotated(x, cos, sin):
 
 
 def pulled_turn(x, cos, sin, g):
-    """What the rule sends to x."""
+    """What the rule sends to x, and what it was given."""
     maps = tt.embeddings.rotate_rule(x, x, cos, sin)
     pull = maps[0] if isinstance(maps, (tuple, list)) else maps
-    return [pull(g), g, x]
+    return [pull(g), g, x, cos, sin]
 
 
 def tables(dim, max_length, base):
@@ -104,9 +106,12 @@ def tables(dim, max_length, base):
 
 
 def turned(x, dim, max_length, base, offset):
-    """Vectors turned by the layer, and the gradient that comes back."""
+    """Vectors turned by the layer, how they were, and the gradient that comes back."""
     rotary = tt.RotaryEmbedding(dim, max_length=max_length, base=base)
     given = tt.Tensor(x, requires_grad=True)
     y = rotary(given) if offset is None else rotary(given, offset=offset)
+    op, inputs = y.recipe.op, y.recipe.inputs
+    how = [op is tt.embeddings.rotate_array, inputs[0] is given]
+    kinds = [str(x.dtype) for x in inputs[1:]]
     y.backward(np.sin(y.data))
-    return [y.data, given.grad.data, y.recipe is None, rotary.cos.data[1]]
+    return [y.data, given.grad.data, how, kinds, rotary.cos.data[1]]

@@ -74,6 +74,9 @@ def scatter_random(agree, rng):
         agree("scattered", ids=ids, rows=table(rng, *shape, size), count=count)
     ids = rng.integers(90, 110, (4, 3)).astype(np.int8)
     agree("scattered", ids=ids, rows=table(rng, 4, 3, 2, dtype=np.float32), count=110, **SINGLE)
+    for kind in (np.uint8, np.uint64):
+        ids = rng.integers(30, 60, (2, 3)).astype(kind)
+        agree("scattered", ids=ids, rows=table(rng, 2, 3, 9), count=60)
     turned = table(rng, 3, 4, 2).transpose(2, 0, 1)
     agree("scattered", ids=rng.integers(0, 3, (2, 3)), rows=turned, count=3)
 
@@ -104,8 +107,8 @@ def layer_drawn(agree, rng):
 
 @hidden("Embedding.reset_parameters: look-ups in layers", points=4)
 def layer_random(agree, rng):
-    """With padding and without, in float64 too."""
-    for padding in (None, -1, 2):
+    """With padding and without, in float64 too; row 0 is a padding like any other."""
+    for padding in (None, -1, 0, 2):
         ids = rng.integers(0, 6, (2, 3))
         agree("layer_rows", ids=ids, weight=table(rng, 6, 4), padding_idx=padding)
 
@@ -150,10 +153,11 @@ def placed_random(agree, rng):
 
 @hidden("LearnedPositionalEmbedding.forward: what is refused", points=3)
 def placed_refused(refuses, rng):
-    """A slice beyond the end comes out shorter, and may even broadcast: refuse it first."""
+    """A slice beyond the end comes out shorter, and may even broadcast: refuse it by numbers."""
     good = {"x": table(rng, 1, 3), "weight": table(rng, 4, 3), "offset": 1}
-    for wrong in ({"offset": 4}, {"offset": -1}, {"x": table(rng, 4, 3)}, {"x": table(rng, 1, 1)}):
-        refuses("placed", ValueError, bad={**good, **wrong}, good=good)
+    wrong = {"4": {"offset": 4}, "-1": {"offset": -1}, "1": {"x": table(rng, 4, 3)}}
+    for number, bad in {**wrong, "3": {"x": table(rng, 1, 1)}}.items():
+        refuses("placed", ValueError, number, bad={**good, **bad}, good=good)
 
 
 def turn(rng, *shape):
@@ -170,11 +174,13 @@ def rotate_small(agree, rng):
 
 @hidden("rotate_array: random pairs, and back", points=6)
 def rotate_random(agree, rng):
-    """Pairs are neighbours; y is a new array. The rule turns g by the opposite angles."""
+    """Pairs are neighbours; y is new, in the dtype of x. The rule turns g by opposite angles."""
     for shape in ((3, 4), (2, 3, 6), (2, 2, 1, 8), (0, 4)):
         inputs = turn(rng, *shape)
         agree("rotated", **inputs)
         agree("pulled_turn", **inputs, g=table(rng, *shape))
+    inputs = turn(rng, 2, 3, 4)
+    agree("rotated", **{**inputs, "x": inputs["x"].astype(np.float32)}, **SINGLE)
 
 
 @hidden("rotate_array: tables of the angles", points=4)
@@ -187,12 +193,13 @@ def rotate_tables(agree, rng):
 
 @hidden("rotate_array: the layer", points=7)
 def rotary_layer(agree, refuses, rng):
-    """Rows offset … offset + T of both tables, in the dtype of x; too long is refused."""
+    """`rotate_array` by rows offset … offset + T of both tables, in x's dtype; or is refused."""
     base = float(rng.uniform(50, 500))
     for shape, offset in (((2, 3, 5, 6), None), ((4, 6), 3), ((3, 1, 6), 8)):
         inputs = {"dim": 6, "max_length": 9, "base": base, "offset": offset}
         agree("turned", x=table(rng, *shape), **inputs)
         agree("turned", x=table(rng, *shape, dtype=np.float32), **inputs, **SINGLE)
     good = {"x": table(rng, 3, 6), "dim": 6, "max_length": 9, "base": base, "offset": 6}
-    for wrong in ({"offset": 7}, {"offset": -1}, {"x": table(rng, 3, 4)}):
-        refuses("turned", ValueError, bad={**good, **wrong}, good=good)
+    wrong = {"7": {"offset": 7}, "-1": {"offset": -1}, "6": {"x": table(rng, 3, 4)}}
+    for number, bad in wrong.items():
+        refuses("turned", ValueError, number, bad={**good, **bad}, good=good)

@@ -17,6 +17,38 @@ def weighed(q, k, mask, is_causal):
     return [weights.data, [x.grad.data for x in given], [x.data for x in given]]
 
 
+def weights_alone(q, k, mask):
+    """The weights alone."""
+    mask = None if mask is None else tt.Tensor(mask)
+    return tt.attention_weights(tt.Tensor(q), tt.Tensor(k), mask).data
+
+
+def keeping(q, k, v, wanted):
+    """Whether attention keeps its weights, where some of its inputs want a gradient."""
+    given = [tt.Tensor(x, requires_grad=bool(w)) for x, w in zip((q, k, v), wanted, strict=True)]
+    seen = []
+
+    def look(op, arrays, kwargs):
+        if op is tt.attention.attention_array:
+            seen.append(kwargs["kept"] is None)
+        return op(*arrays, **kwargs)
+
+    before = tt.tensor.set_runner(look)
+    try:
+        tt.scaled_dot_product_attention(*given)
+    finally:
+        tt.tensor.set_runner(before)
+    return seen
+
+
+def learned_mask(q, k, v, mask, is_causal):
+    """The answers under a mask that is learned, and all four gradients."""
+    given = [tt.Tensor(x, requires_grad=True) for x in (q, k, v, mask)]
+    y = tt.scaled_dot_product_attention(*given, is_causal=is_causal)
+    y.backward(np.cos(y.data))
+    return [y.data, [x.grad.data for x in given]]
+
+
 def attended(q, k, v, mask, is_causal):
     """The answers, how they were made, and what was given."""
     given = [tt.Tensor(x, requires_grad=True) for x in (q, k, v)]
@@ -35,7 +67,7 @@ def attended_kernel(q, k, v, bias, is_causal):
     kept = []
     y = tt.attention.attention_array(q, k, v, bias, is_causal, kept)
     forgetful = tt.attention.attention_array(q, k, v, bias, is_causal, None)
-    return [y, y.transpose(0, 2, 1, 3).flags.c_contiguous, kept, q, k, v, forgetful]
+    return [y, y.transpose(0, 2, 1, 3).flags.c_contiguous, kept, q, k, v, bias, forgetful]
 
 
 def attend(q, k, v, mask):
@@ -96,31 +128,51 @@ def drawn(size, bias, seed, dtype):
 
 
 def projected(state, heads, q, k, v):
-    """Queries, keys and values of all heads."""
+    """Queries, keys and values of all heads, and what the layer learns of them."""
     size = q.shape[-1]
     layer = tt.MultiHeadAttention(size, heads, bias="in_proj_bias" in state, dtype=q.dtype)
     layer.load_state_dict(state)
-    return [x.data for x in layer.project(*map(tt.Tensor, (q, k, v)))]
+    made = layer.project(*map(tt.Tensor, (q, k, v)))
+    for x in made:
+        x.backward(np.cos(x.data))
+    learned = [layer.in_proj_weight, layer.in_proj_bias]
+    return [[x.data for x in made], [x.grad.data for x in learned if x is not None]]
 
 
 def answered(state, heads, inputs, mask, is_causal, need_weights):
-    """The layer's answer to one, two or three sequences, and how many products it took."""
+    """The layer's answer to sequences, what it learns, and how many products it took.
+
+    Equal inputs are one tensor; the gradients of attention itself are this probe's.
+    """
     x = inputs[0]
     layer = tt.MultiHeadAttention(x.shape[-1], heads, bias="in_proj_bias" in state, dtype=x.dtype)
     layer.load_state_dict(state)
     mask = None if mask is None else tt.Tensor(mask)
     seen = []
 
+    def gradients(g, y, q, k, v, weights, is_causal, found):
+        for into, x, n in zip(found, (q, k, v), (2, 3, 5), strict=True):
+            into[...] = n * x
+
     def count(op, arrays, kwargs):
         seen.append(op is tt.layers.linear_array)
         return op(*arrays, **kwargs)
 
     tensors = [tt.Tensor(x) for x in inputs]
+    tensors = [next(t for t in tensors if np.array_equal(t.data, x)) for x in inputs]
     before = tt.tensor.set_runner(count)
     try:
         y = layer(*tensors, attn_mask=mask, is_causal=is_causal, need_weights=need_weights)
     finally:
         tt.tensor.set_runner(before)
+    y, weights = y if need_weights else (y, None)
+    theirs = tt.attention.attention_gradients
+    try:
+        tt.attention.attention_gradients = gradients
+        y.backward(np.cos(y.data))
+    finally:
+        tt.attention.attention_gradients = theirs
+    learned = {name: p.grad.data for name, p in layer.named_parameters()}
     if need_weights:
-        return [y[0].data, y[1].data]
-    return [y.data, sum(seen)]
+        return [y.data, weights.data, learned]
+    return [y.data, sum(seen), learned]

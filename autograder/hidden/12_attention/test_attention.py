@@ -41,8 +41,8 @@ def weights_small(agree, rng):
 
 
 @hidden("attention_weights: masks of bools and of floats", points=10)
-def weights_masked(agree, rng):
-    """True is for keys that take part, floats are added; a query without keys has weights 0."""
+def weights_masked(agree, refuses, rng):
+    """True or not -inf: the key takes part. A query without keys has 0; call `_require_fit`."""
     q, k = table(rng, 2, 2, 4, 3), table(rng, 2, 2, 5, 3)
     for mask in (seen(rng, 4, 5), seen(rng, 2, 1, 4, 5), seen(rng, 1, 5), table(rng, 2, 4, 5)):
         agree("weighed", q=q, k=k, mask=mask, is_causal=False, **DOUBLE)
@@ -53,6 +53,13 @@ def weights_masked(agree, rng):
     mask[2] = False
     agree("weighed", q=q, k=k, mask=mask, is_causal=False, **DOUBLE)
     agree("weighed", q=100 * q, k=100 * k, mask=mask, is_causal=False, **DOUBLE)
+    for some in (np.where(mask, 0.0, -np.inf), np.where(seen(rng, 1, 5), 0.5, -np.inf)):
+        agree("weights_alone", q=q, k=k, mask=some, **DOUBLE)
+    good = {"q": q, "k": k, "mask": mask}
+    for wrong in ({"k": k[:1]}, {"k": k[..., :2]}, {"mask": mask[:3]}):
+        refuses("weights_alone", ValueError, bad={**good, **wrong}, good=good)
+    for wrong in ({"k": k.astype(np.float32)}, {"mask": mask.astype(int)}):
+        refuses("weights_alone", TypeError, bad={**good, **wrong}, good=good)
 
 
 @hidden("attention_weights: causal", points=8)
@@ -79,7 +86,7 @@ def attention_small(agree, rng):
 
 @hidden("scaled_dot_product_attention: random shapes and masks", points=8)
 def attention_random(agree, rng):
-    """`_bias` makes of a mask what is added; causal or not, masks broadcast."""
+    """`_bias` makes of a mask what is added; a mask that learns, or hides a whole row, is fine."""
     is_causal = False
     for lead, queries, keys in (((), 3, 4), ((2,), 5, 5), ((2, 3), 4, 6), ((1, 2), 18, 18)):
         inputs = sequences(rng, queries, keys, *lead)
@@ -90,6 +97,21 @@ def attention_random(agree, rng):
     agree("attended", **inputs, mask=seen(rng, 4, 4), is_causal=True, **SINGLE)
     large = {name: 1000 * x for name, x in inputs.items()}
     agree("attended", **large, mask=None, is_causal=True, **SINGLE)
+    inputs, mask = sequences(rng, 4, 5, 2, 2), seen(rng, 4, 5)
+    for sign in (-1, 1):  # all scores of a row, or of a block, far on one side of 0
+        far = {**inputs, "k": 1 + abs(inputs["k"]), "q": inputs["q"].copy()}
+        far["q"][..., 1, :] = sign * 5000.0
+        far["q"][..., 2:, :] = abs(far["q"][..., 2:, :])
+        agree("attended", **far, mask=None, is_causal=False)
+    agree("attended", **inputs, mask=2000 + table(rng, 4, 5), is_causal=False)
+    mask[1] = False
+    for some in (mask, np.where(mask, 0.5, -np.inf), seen(rng, 2, 1, 1, 5)):
+        agree("attended", **inputs, mask=some, is_causal=False, **DOUBLE)
+        agree("attended", **inputs, mask=some, is_causal=True, **DOUBLE)
+    for is_causal in (False, True):
+        agree("learned_mask", **inputs, mask=table(rng, 4, 5), is_causal=is_causal, **DOUBLE)
+    for wanted in ([0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]):
+        agree("keeping", **inputs, wanted=wanted)
 
 
 @hidden("scaled_dot_product_attention: blocks, layout, weights kept", points=7)
@@ -97,7 +119,7 @@ def attention_blocks(agree, rng):
     """`blocks` says which queries and how many keys; y is np.empty_like(q); weights are kept."""
     for queries, keys, is_causal in ((18, 18, True), (5, 9, True), (20, 9, True), (4, 6, False)):
         q, k, v = table(rng, 2, queries, 2, 3), table(rng, 2, keys, 2, 3), table(rng, 2, keys, 2, 3)
-        for bias in (None, table(rng, queries, keys)):
+        for bias in (None, table(rng, queries, keys), table(rng, 2, 2, queries, keys)):
             inputs = {"q": q, "k": k, "v": v, "bias": bias, "is_causal": is_causal}
             agree("attended_kernel", **inputs, **DOUBLE)
 
@@ -193,7 +215,7 @@ def layer_drawn(agree, rng):
 
 @hidden("MultiHeadAttention.reset_parameters: projections", points=5)
 def layer_projects(agree, rng):
-    """Each takes its third of in_proj_weight and in_proj_bias, if there is one."""
+    """Each takes its third of in_proj_weight and in_proj_bias, if there is one, to be learned."""
     for bias in (True, False):
         q, k, v = table(rng, 2, 3, 6), table(rng, 2, 4, 6), table(rng, 2, 4, 6)
         agree("projected", state=state(rng, 6, bias), heads=3, q=q, k=k, v=v, **DOUBLE)
@@ -208,14 +230,16 @@ def layer_answers(agree, rng):
         agree("answered", **inputs, mask=None, is_causal=True, **DOUBLE)
         agree("answered", **inputs, mask=seen(rng, 5, 5), is_causal=False, **DOUBLE)
         agree("answered", **inputs, mask=table(rng, 5, 5), is_causal=True, **DOUBLE)
+        inputs["inputs"] = [x] * 3  # one tensor
+        agree("answered", **inputs, mask=None, is_causal=False, **DOUBLE)
 
 
 @hidden("MultiHeadAttention.reset_parameters: other sequences, and weights", points=5)
 def layer_cross(agree, rng):
     """Without value it is the key; need_weights adds the weights of every head, (..., H, L, S)."""
     x, other, third = table(rng, 2, 3, 6), table(rng, 2, 5, 6), table(rng, 2, 5, 6)
-    for inputs in ([x, other], [x, other, third], [x]):
-        keys = 3 if len(inputs) == 1 else 5
+    for inputs in ([x, other], [x, other, third], [x], [x, x, third[:, :3]]):
+        keys = inputs[-1].shape[1]
         for need_weights in (True, False):
             given = {"state": state(rng, 6), "heads": 3, "inputs": inputs}
             mask = seen(rng, 2, 1, 1, keys)

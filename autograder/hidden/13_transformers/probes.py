@@ -24,7 +24,8 @@ def pulled(kind, x, y, parameters, eps, g):
     maps = getattr(tt.transformers, kind)(y, x, *parameters, eps=eps)
     inputs = [x, *parameters]
     wanted = [one for one, given in zip(maps, inputs, strict=True) if given is not None]
-    return [[[one(g), one(2 * g)] for one in wanted], x, g, y]
+    found = [[one(g), one(2 * g)] for one in wanted]
+    return [found, x, g, y, [p for p in parameters if p is not None]]
 
 
 def fed(x, up, down):
@@ -76,6 +77,8 @@ def counted(shapes, shared):
     model.layers = [tt.Linear(*shape) for shape in shapes]
     model.again = [model.layers[i] for i in shared]
     model.scale = tt.Parameter(np.ones((2, 3)))
+    model.tied = tt.Linear(3, 2)
+    model.tied.weight = model.scale
     model.register_buffer("running", np.ones(5))
     for i in shared:
         model.layers[i].bias.requires_grad = False
@@ -89,9 +92,9 @@ def features(sizes, weight, ids):
     model.config = tt.GPTConfig(**sizes)
     model.token_embedding = tt.Embedding(*weight.shape)
     model.token_embedding.weight = tt.Parameter(weight)
-    model.position_embedding = lambda x: x + 1.0
+    model.position_embedding = lambda x, offset=0: x + (offset + 1.0)
     model.dropout = lambda x: x * 0.5
-    model.blocks = [lambda x: x * x, lambda x: x + 2.0]
+    model.blocks = [lambda x, is_causal=True: x * x if is_causal else x, lambda x, **how: x + 2.0]
     model.norm = lambda x: x * 3.0
     return model.features(tt.tensor.from_numpy(ids)).data
 
@@ -127,9 +130,16 @@ def chances(scores, settings):
 
 
 def drawn(chances, seed):
-    """Ids drawn twice from one generator."""
-    generator = np.random.default_rng(seed)
-    return [tt.transformers.sample(chances, generator) for _ in range(2)]
+    """Ids drawn twice from one generator; those of u = 0, where a line begins; and its calls."""
+    generator, sizes = np.random.default_rng(seed), []
+
+    class Zeros:
+        def random(self, size=None, dtype=np.float64):
+            sizes.append(size)
+            return np.zeros(() if size is None else size, dtype)
+
+    found = [tt.transformers.sample(chances, one) for one in (generator, generator, Zeros())]
+    return [found, len(sizes)]
 
 
 def written(sizes, tables, ids, count, settings, seed):
@@ -155,7 +165,13 @@ def written(sizes, tables, ids, count, settings, seed):
     model.features, model.forward = features, forward
     model.last_features = lambda ids: features(ids)[:, -1]
     tt.manual_seed(seed)
-    new = model.generate(tt.tensor.from_numpy(ids), count, **settings)
+    given, new = tt.tensor.from_numpy(ids), None
+    try:
+        new = model.generate(given, count, **settings).data
+    except ValueError:
+        if settings.get("top_k") != 0:  # what is refused while it writes
+            raise
     modes = [model.training, [block.training for block in model.blocks]]
+    modes.append((tt.Tensor([1.0], requires_grad=True) * 2).requires_grad)
     after = tt.tensor.default_generator().random()
-    return [new.data, lengths, seen, modes, after, ids]
+    return [new, lengths, seen, modes, after, ids]

@@ -150,12 +150,12 @@ def counted_random(agree, rng):
 
 @hidden("GPT.forward: through all parts", points=4)
 def features_random(agree, refuses, rng):
-    """Tokens, their places, dropout, every block, the norm; 1 to block_size places."""
+    """Tokens, their places, dropout, all blocks, the norm; two axes, 1 to block_size places."""
     weight = numbers(rng, 7, 4)
     good = {"sizes": sizes(), "weight": weight, "ids": rng.integers(0, 7, (2, 4))}
     agree("features", **good)
-    for places in (5, 0):
-        bad = {**good, "ids": rng.integers(0, 7, (2, places))}
+    for shape in ((2, 5), (2, 0), (3,), (1, 2, 3)):
+        bad = {**good, "ids": rng.integers(0, 7, shape)}
         refuses("features", ValueError, bad=bad, good=good)
     refuses("features", IndexError, bad={**good, "ids": np.array([[7]])}, good=good)
 
@@ -190,7 +190,7 @@ def chances_small(agree, rng):
 
 @hidden("next_probabilities: temperature and top_k", points=5)
 def chances_random(agree, refuses, rng):
-    """0 takes the first of the largest; top_k keeps those equal to the k-th; scores stay."""
+    """0 takes the first of the largest; top_k keeps those equal to the k-th; no overflow."""
     scores = numbers(rng, 3, 6)
     equal = rng.permuted(np.array([[3.0, 3.0, 1.0, 0.0, 2.0, 2.0]] * 2), axis=1)
     for given in (scores, equal, scores.astype(np.float32)):
@@ -198,8 +198,12 @@ def chances_random(agree, refuses, rng):
         for settings in ({"temperature": float(rng.uniform(0.2, 3))}, {"temperature": 0}):
             for top_k in (1, 3, 6, 9):
                 agree("chances", scores=given, settings={**settings, "top_k": top_k}, **close)
-    good = {"scores": scores, "settings": {}}
-    for wrong in ({"temperature": -0.5}, {"top_k": 0}, {"top_p": 0.0}, {"top_p": 1.5}):
+    far = 3000 * scores + np.array([[0.0], [5e4], [-5e4]])
+    for settings in ({}, {"temperature": 0.01}, {"top_k": 2}):
+        agree("chances", scores=far, settings=settings)
+    good = {"scores": scores, "settings": {"top_p": 1.0}}
+    alone = [{"temperature": -0.5}, {"top_k": 0}, {"top_p": 0.0}, {"top_p": 1.5}]
+    for wrong in (*alone, {"temperature": 0, "top_k": 0}, {"temperature": 0, "top_p": 0.0}):
         refuses("chances", ValueError, bad={"scores": scores, "settings": wrong}, good=good)
 
 
@@ -210,16 +214,24 @@ def nucleus_random(agree, rng):
         for top_p in (1e-6, *rng.uniform(0.1, 0.95, 4).tolist()):
             agree("chances", scores=given, settings={"top_p": top_p, "temperature": 0.7})
             agree("chances", scores=given, settings={"top_p": top_p, "top_k": 3})
+    for top_p in (0.25, 0.5, 0.75):  # sums that are p to the bit
+        agree("chances", scores=np.full((2, 4), rng.normal()), settings={"top_p": top_p})
+    many = rng.integers(0, 2, (2, 90)).astype(np.float64)  # where not every sort keeps equals
+    agree("chances", scores=many, settings={"top_p": float(rng.uniform(0.2, 0.9))})
+    settings = {"top_p": 0.6, "temperature": 2.0}
+    agree("chances", scores=numbers(rng, 3, 5, dtype=np.float32), settings=settings, **SINGLE)
 
 
 @hidden("next_probabilities: drawing", points=3)
 def drawn_random(agree, rng):
-    """One number u per row, from one call of `random`; the first running sum above u."""
+    """One u per row, from one call of `random`; the first running sum above u times the sum."""
     for shape in ((5, 4), (1, 9)):
         parts = rng.uniform(0, 1, shape) * (rng.random(shape) < 0.6) + 1e-3
         parts /= parts.sum(axis=1, keepdims=True)
         for dtype in (np.float64, np.float32):
             agree("drawn", chances=parts.astype(dtype), seed=int(rng.integers(1 << 30)))
+        parts[:, 0] = 0  # never drawn, not by u = 0 either
+        agree("drawn", chances=3 * parts, seed=int(rng.integers(1 << 30)))
 
 
 def writing(rng, **others):
@@ -235,12 +247,14 @@ def written_greedy(agree, refuses, rng):
     for count in (0, 6):
         agree("written", **writing(rng, count=count, settings={"temperature": 0}))
     good = writing(rng, settings={"temperature": 0})
-    refuses("written", ValueError, bad={**good, "ids": np.zeros((2, 0), int)}, good=good)
+    for shape in ((2, 0), (3,), (1, 2, 3)):
+        refuses("written", ValueError, bad={**good, "ids": np.zeros(shape, int)}, good=good)
 
 
 @hidden("next_probabilities: writing from a seed", points=3)
 def written_seeded(agree, rng):
     """A seed has a generator of its own; meanwhile eval and no_grad, afterwards as before."""
-    drawn = {"temperature": math.sqrt(rng.uniform(0.5, 2)), "top_k": 5, "top_p": 0.9}
-    for seed in (None, int(rng.integers(1 << 30))):
+    drawn = {"temperature": math.sqrt(rng.uniform(0.5, 2)), "top_k": 5, "top_p": 0.5}
+    for seed in (None, 0, int(rng.integers(1 << 30))):
         agree("written", **writing(rng, settings={**drawn, "seed": seed}))
+    agree("written", **writing(rng, settings={"top_k": 0}))  # refused, and all is as before
