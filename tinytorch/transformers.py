@@ -516,7 +516,7 @@ def next_probabilities(
     else:
         kept, largest = True, scores.max(axis=1, keepdims=True)
     chances = scores - largest
-    chances *= min(1 / temperature, np.finfo(chances.dtype).max)  # 0 times infinity is no number
+    chances *= min(1 / temperature, 1e38)  # 0 times infinity is no number
     np.exp(chances, out=chances)
     chances *= kept
     chances /= np.add.reduce(chances, axis=1, keepdims=True)
