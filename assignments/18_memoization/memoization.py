@@ -439,14 +439,11 @@ def largest_score(ask: np.ndarray, heads: int) -> float:
     """
     if not np.isfinite(ask).all():
         return math.inf
-    q, k, _ = (
-        ask.astype(np.float64).reshape(len(ask), 3, heads, -1).transpose(1, 2, 0, 3)
-    )  # (H, D + 1, E)
-    both = np.linalg.qr(q[:, :-1], "r") @ np.linalg.qr(k[:, :-1], "r").mT
-    product = q @ k.mT  # its last row and column are what a bias is part of
-    below, beside = product[:, -1, :-1], product[:, :-1, -1]
-    largest = np.linalg.norm(both, 2, axis=(1, 2)) + abs(product[:, -1, -1])
-    return float((largest + np.linalg.norm([below, beside], axis=2).sum(axis=0)).max())
+    heads_of = ask.astype(np.float64).reshape(len(ask), 3, heads, -1).transpose(1, 2, 0, 3)
+    (q, a), (k, b) = ((x[:, :-1], x[:, -1:]) for x in heads_of[:2])  # (H, D, E), (H, 1, E)
+    r = np.linalg.qr(q, "r") @ np.linalg.qr(k, "r").mT
+    parts = r, q @ b.mT, k @ a.mT, a @ b.mT  # of what is one row, this norm is the length
+    return float(sum(np.linalg.norm(part, 2, axis=(1, 2)) for part in parts).max())
 
 
 def _arrays(layer):
