@@ -439,8 +439,8 @@ def largest_score(ask: np.ndarray, heads: int) -> float:
     """
     if not np.isfinite(ask).all():
         return math.inf
-    heads_of = ask.astype(np.float64).reshape(len(ask), 3, heads, -1).transpose(1, 2, 0, 3)
-    (q, a), (k, b) = ((x[:, :-1], x[:, -1:]) for x in heads_of[:2])  # (H, D, E), (H, 1, E)
+    thirds_of = ask.astype(np.float64).reshape(len(ask), 3, heads, -1).transpose(1, 2, 0, 3)
+    (q, a), (k, b) = ((x[:, :-1], x[:, -1:]) for x in thirds_of[:2])  # (H, D, E), (H, 1, E)
     r = np.linalg.qr(q, "r") @ np.linalg.qr(k, "r").mT
     parts = r, q @ b.mT, k @ a.mT, a @ b.mT  # of what is one row, this norm is the length
     return float(sum(np.linalg.norm(part, 2, axis=(1, 2)) for part in parts).max())
